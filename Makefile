@@ -1,0 +1,83 @@
+# Two commands do everything: `make run` and `make test`. Only /bin/sh is needed until Python is there.
+SHELL = /bin/sh
+.DELETE_ON_ERROR:
+.PHONY: run test check lint install up doctor lock fmt bench clean
+
+PYTHON = $$(for p in python3.11 python3 /usr/bin/python3; do \
+	"$$p" -c 'import sys; raise SystemExit(sys.version_info[:2] != (3, 11))' 2>/dev/null && { command -v "$$p"; break; }; done)
+BIN = .venv/bin
+PACKAGES = $$(sed 's/\#.*//' packages.txt)
+export PERENNE_HOME ?= $(HOME)/perenne
+
+## run: install what is missing, then take a demo delivery (or BATCH=/any/folder) all the way
+run: install
+	@if [ -n "$(BATCH)" ]; then set -- "$(BATCH)"; else set --; \
+	  $(BIN)/python fixtures/make.py demo "$$PERENNE_HOME/inbox/văn-bản-demo"; fi; \
+	$(BIN)/perenne run "$$@" || [ $$? = 1 ]   # 1: finished, and a person should look at some files
+	@echo; echo 'Where to look next:'; \
+	echo "  make up                   the Prefect UI, the nightly schedule, the reports in a browser"; \
+	echo "  .venv/bin/perenne status  how every batch stands"; \
+	echo "  $$PERENNE_HOME            inbox, store, log, reports"
+
+## test: install what is missing, then pass every check and every test
+test: install .venv-ocfl/.done
+	@$(MAKE) --no-print-directory lint
+	$(BIN)/pytest -q
+
+## check: the fast part, under a minute
+check: install lint
+	$(BIN)/pytest -q -m 'not slow'
+
+lint:
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+## up: server, nightly schedule and reports, until Ctrl-C
+up: install
+	$(BIN)/perenne up
+
+doctor: install
+	$(BIN)/perenne doctor
+
+bench: install
+	$(BIN)/python -m bench
+
+install: .packages .venv/.done
+
+# Debian packages by name: what is there is not touched, and then neither root nor network is needed.
+.packages:
+	@missing=''; for p in $(PACKAGES); do \
+	  dpkg-query -W -f '$${db:Status-Status}' "$$p" 2>/dev/null | grep -q '^installed$$' || missing="$$missing $$p"; done; \
+	if [ -n "$$missing" ]; then echo "installing:$$missing"; \
+	  as=''; [ "$$(id -u)" = 0 ] || as=sudo; \
+	  $$as apt-get update -q && \
+	  $$as env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$missing; fi
+.PHONY: .packages
+
+# --no-deps: prefect 3.9.1 asks for a certifi that does not exist yet (overrides.txt); the lock holds the whole set.
+.venv/.done: requirements.lock pyproject.toml
+	@python=$(PYTHON); [ -n "$$python" ] || { echo 'Perenne needs Python 3.11.'; exit 3; }; \
+	[ -x $(BIN)/python ] || "$$python" -m venv .venv
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --require-hashes --only-binary :all: -r requirements.lock
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+# ocfl-py, the independent validator, brings a package that hides our tests: a place of its own.
+.venv-ocfl/.done: ocfl.lock .venv/.done
+	@[ -x .venv-ocfl/bin/python ] || $(BIN)/python -m venv .venv-ocfl
+	.venv-ocfl/bin/python -m pip install -q --disable-pip-version-check --no-deps --require-hashes -r ocfl.lock
+	@touch $@
+
+## lock: make the hashed lock anew (needs uv)
+lock:
+	uv pip compile pyproject.toml --extra dev --override overrides.txt --generate-hashes --python-version 3.11 \
+	  --only-binary :all: --no-emit-index-url --no-annotate --custom-compile-command 'make lock' -o requirements.lock
+
+fmt:
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+clean:
+	rm -rf .venv .venv-ocfl build *.egg-info
