@@ -1,0 +1,125 @@
+"""PERENNE_HOME: the one folder that holds everything Perenne keeps, and the settings in its `perenne.toml`."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import dataclass, fields
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from tasks.premis.model import Agent
+
+PERENNE = Agent("Perenne", version("perenne"))
+"""Perenne itself, as an agent of each act that is its own work."""
+
+
+class ConfigError(Exception):
+    """`perenne.toml` cannot be used; the message names the line to mend."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What `perenne.toml` may say; every key has a default."""
+
+    policy: str = "default"
+    languages: str = "vie+eng"
+    aip_max_files: int = 10_000
+    inbox_quiet_minutes: int = 30
+    chunk_files: int = 64
+    server_port: int = 4200
+    reports_port: int = 4201
+    organization: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The folders below PERENNE_HOME."""
+
+    root: Path
+
+    @property
+    def inbox(self) -> Path:
+        """Deliveries; read only, never written or emptied by Perenne."""
+        return self.root / "inbox"
+
+    @property
+    def store(self) -> Path:
+        """The OCFL storage root `ocfl/` and its `stage/`."""
+        return self.root / "store"
+
+    @property
+    def log(self) -> Path:
+        """PREMIS events in Parquet."""
+        return self.root / "log"
+
+    @property
+    def work(self) -> Path:
+        """Jobs, slots, locks; may be emptied whenever nothing runs."""
+        return self.root / "work"
+
+    @property
+    def review(self) -> Path:
+        """Products that wait for a person."""
+        return self.root / "review"
+
+    @property
+    def reports(self) -> Path:
+        """Pages for people, made anew from the log."""
+        return self.root / "reports"
+
+    @property
+    def prefect(self) -> Path:
+        """Prefect's own database and logs; may be emptied at any time."""
+        return self.root / "prefect"
+
+    @property
+    def policies(self) -> Path:
+        """The archive's own policies, `NAME.toml`."""
+        return self.root / "policies"
+
+    def prepare(self) -> Home:
+        """Make the folders that are missing (umask 027) and return self."""
+        os.umask(0o027)
+        for folder in (
+            self.inbox,
+            self.store,
+            self.log,
+            self.work,
+            self.review,
+            self.reports,
+            self.prefect,
+            self.policies,
+        ):
+            folder.mkdir(parents=True, exist_ok=True)
+        return self
+
+    def settings(self) -> Settings:
+        """The settings of `perenne.toml`, or the defaults. Raises ConfigError naming what is wrong."""
+        path = self.root / "perenne.toml"
+        if not path.exists():
+            return Settings()
+        try:
+            given = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
+            raise ConfigError(f"{path}: {e}") from e
+        return _checked(given, path)
+
+
+def _checked(given: dict[str, Any], path: Path) -> Settings:
+    known = {f.name: type(f.default) for f in fields(Settings)}
+    faults = [f"{key}: not a setting. Known: {', '.join(known)}" for key in given if key not in known]
+    faults += [
+        f"{key} = {value!r}: must be {known[key].__name__}"
+        for key, value in given.items()
+        if key in known and type(value) is not known[key]
+    ]
+    if faults:
+        raise ConfigError(f"{path} has {len(faults)} fault(s). No file was touched.\n" + "\n".join(faults))
+    return Settings(**given)
+
+
+def home() -> Home:
+    """The home named by PERENNE_HOME, else `~/perenne`."""
+    return Home(Path(os.environ.get("PERENNE_HOME") or Path.home() / "perenne").absolute())

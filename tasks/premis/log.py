@@ -1,0 +1,240 @@
+"""The log: PREMIS events in Parquet, append-only; what happened is what is written here.
+
+    <root>/events/open/day=2026-11-22/<aip>.<run>.<name>.<digest>.parquet    parts, as the tasks wrote them
+    <root>/events/day/2026-11-22.parquet                                      the same events, sealed and sorted
+
+Each part appears at once and whole (temporary name, fsync, rename, fsync of the folder) and is never touched again
+until `compact` seals its day. A sealed day names the parts that it holds, so no reader ever sees an event twice, also
+when a power cut came between the writing of the day and the removal of its parts. Days are UTC days.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import itertools
+import re
+import time
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tasks.premis import columns
+from tasks.premis.model import Ending, Event
+from tasks.premis.parts import LogError, SealedDay, decode, encode, make, publish
+
+__all__ = ["LogError", "append", "compact", "history", "open_days", "read", "read_part", "settled", "write_aip_events"]
+
+PATIENCE = 3
+"""How many times in a row a piece of work may end as `waiting` before it counts as failed."""
+
+Key = tuple[str, str, str]
+"""What was asked of a file: (logical path, rule, asked)."""
+
+_MANY = "many"
+_STALE_S = 86_400.0  # a temporary file older than a day has no writer any more
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+
+
+# --- writing -------------------------------------------------------------------
+def append(events: Sequence[Event], root: Path, *, name: str) -> Path:
+    """Write the events as one immutable part below `root` and return its path; on return it is on the disk.
+
+    `name` says what wrote it (`normalize-0007`). The part lies under the UTC day of its last event. The same events
+    give the same part, so that a repeated call changes nothing. Raises ValueError for no events, for a name that is
+    no plain word, and for an event that breaks the profile; nothing is written then.
+    """
+    if not events:
+        raise ValueError("a part of the log needs an event")
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"not a name for a part: {name!r}")
+    content = write_aip_events(events)
+    day = max(event.time for event in events).astimezone(UTC).date()
+    folder = root / "events" / "open" / f"day={day.isoformat()}"
+    return publish(content, folder / _part_name(events, name))
+
+
+def write_aip_events(events: Sequence[Event]) -> bytes:
+    """The events as one Parquet file, for `metadata/events/vN.parquet` of an AIP; `read_part` reads it back."""
+    return encode(columns.table(events))
+
+
+def _part_name(events: Sequence[Event], name: str) -> str:
+    digest = hashlib.sha256(b"".join(event.id.bytes for event in events)).hexdigest()[:16]
+    return f"{_one(event.aip for event in events)}.{_one(event.run for event in events)}.{name}.{digest}.parquet"
+
+
+def _one(ids: Iterable[uuid.UUID]) -> str:
+    found = set(ids)
+    return str(found.pop()) if len(found) == 1 else _MANY
+
+
+# --- sealing a day -------------------------------------------------------------
+def compact(root: Path, day: date) -> Path | None:
+    """Seal the parts of a day that is over into one sorted file and remove them; returns it, None for a day without.
+
+    Late parts of a sealed day join it at the next call. Safe to kill at any point and to run twice at once. Raises
+    ValueError for a day that is not over in UTC, LogError for a part that cannot be read (nothing is removed then).
+    """
+    if day >= datetime.now(UTC).date():
+        raise ValueError(f"{day.isoformat()} is not over yet")
+    target, folder = _sealed(root, day), _open(root, day)
+    with _alone(root):
+        parts = _parts(folder)
+        with _opened(target) as sealed:
+            known = sealed.parts if sealed else frozenset()
+            tables = list(sealed.groups(None)) if sealed else []
+        fresh = [part for part in parts if part.name not in known]
+        if fresh:
+            rows = _sorted(columns.together([*tables, *(decode(part) for part in fresh)]))
+            publish(encode(rows, parts=[*known, *(part.name for part in fresh)]), target)
+        _remove(folder, parts)
+    return target if target.exists() else None
+
+
+def open_days(root: Path) -> list[date]:
+    """The UTC days that still have parts of their own, oldest first: what `compact` may be called for."""
+    folders = (root / "events" / "open").glob("day=*")
+    return sorted(date.fromisoformat(folder.name.removeprefix("day=")) for folder in folders)
+
+
+@contextmanager
+def _alone(root: Path) -> Iterator[None]:
+    """Hold the right to seal; the kernel gives it back whatever happens."""
+    folder = root / "events" / "day"
+    make(folder)
+    with (folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _sorted(rows: pa.Table) -> pa.Table:
+    """The rows by AIP, object and time: one file's history lies together."""
+    keys = {name: rows.column(name).cast(pa.binary(16)) for name in ("aip_id", "object_id")}
+    keys |= {name: rows.column(name) for name in ("event_datetime", "seq")}
+    order = pc.sort_indices(pa.table(keys), sort_keys=[(name, "ascending") for name in keys])
+    return rows.take(order)
+
+
+def _remove(folder: Path, parts: Iterable[Path]) -> None:
+    for part in parts:
+        part.unlink(missing_ok=True)
+    if not folder.is_dir():
+        return
+    for leftover in folder.glob(".*.tmp"):
+        if time.time() - leftover.stat().st_mtime > _STALE_S:
+            leftover.unlink(missing_ok=True)
+    try:
+        folder.rmdir()
+    except OSError:
+        return  # a part came in meanwhile; it is sealed next time
+
+
+# --- reading -------------------------------------------------------------------
+def read(root: Path, *, aip: uuid.UUID | None = None) -> Iterator[Event]:
+    """Every event of the log (or of one AIP) once, day by day; within a day in no promised order.
+
+    Raises LogError when a file of the log is broken.
+    """
+    for rows in _tables(root, aip):
+        yield from columns.events(rows)
+
+
+def read_part(part: Path | bytes) -> Iterator[Event]:
+    """The events of one Parquet file of the log or of an AIP, in its order. Raises LogError when it is broken."""
+    yield from columns.events(decode(part))
+
+
+def history(root: Path, aip: uuid.UUID, path: str) -> list[Event]:
+    """Everything that happened to one file of an AIP, oldest first: the file as source or as product of an act."""
+    found = (columns.events(columns.of_path(rows, path)) for rows in _tables(root, aip))
+    return sorted(itertools.chain.from_iterable(found), key=_when)
+
+
+def settled(events: Iterable[Event]) -> Mapping[Key, Event]:
+    """How each piece of work of one AIP stands: its last ending, for those that need not be done again.
+
+    Work whose last ending is `waiting` is left out, unless it waited three times in a row for the same source: then
+    its event is handed back as failed. The caller compares the source's digest, and asks the store for the masters.
+    """
+    last: dict[Key, Event] = {}
+    waits: dict[Key, tuple[str, int]] = {}
+    for event in sorted(events, key=_when):
+        if event.ending is None or event.source is None:
+            continue
+        key = (event.source.path, event.rule, event.asked)
+        if event.ending is not Ending.WAITING:
+            waits.pop(key, None)
+            last[key] = event
+            continue
+        sha256, count = waits.get(key, (event.source.sha256, 0))
+        count = count + 1 if sha256 == event.source.sha256 else 1
+        waits[key] = (event.source.sha256, count)
+        last.pop(key, None)
+        if count >= PATIENCE:
+            last[key] = replace(event, ending=Ending.FAILED)
+    return last
+
+
+def _when(event: Event) -> tuple[datetime, int]:
+    return (event.time, event.seq)
+
+
+def _tables(root: Path, aip: uuid.UUID | None) -> Iterator[pa.Table]:
+    days = {path.stem for path in (root / "events" / "day").glob("*.parquet")}
+    days |= {day.isoformat() for day in open_days(root)}
+    for day in sorted(days):
+        for rows in _day(root, date.fromisoformat(day), aip):
+            yield rows if aip is None else columns.of_aip(rows, aip)
+
+
+def _day(root: Path, day: date, aip: uuid.UUID | None) -> Iterator[pa.Table]:
+    """The rows of a day, each once. It may be sealed while we look: then look again, before anything is handed out."""
+    path, folder = _sealed(root, day), _open(root, day)
+    while True:
+        with _opened(path) as sealed:
+            known = sealed.parts if sealed else frozenset()
+            wanted = [part for part in _parts(folder) if part.name not in known and _may_hold(part, aip)]
+            try:
+                loose = [decode(part) for part in wanted]
+            except FileNotFoundError:
+                continue
+            if not (sealed.still(path) if sealed else not path.exists()):
+                continue
+            if sealed:
+                yield from sealed.groups(aip)
+            yield from loose
+            return
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[SealedDay | None]:
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        yield None
+        return
+    with file:
+        yield SealedDay(file)
+
+
+def _parts(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("*.parquet") if not path.name.startswith("."))
+
+
+def _may_hold(part: Path, aip: uuid.UUID | None) -> bool:
+    return aip is None or part.name.split(".", 1)[0] in (str(aip), _MANY)
+
+
+def _sealed(root: Path, day: date) -> Path:
+    return root / "events" / "day" / f"{day.isoformat()}.parquet"
+
+
+def _open(root: Path, day: date) -> Path:
+    return root / "events" / "open" / f"day={day.isoformat()}"

@@ -1,0 +1,125 @@
+"""The log's files: one Parquet file written at once and whole, and read back.
+
+What lies where, and who may see it when, is `log`'s matter.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+_HELD = b"perenne.parts"
+_ROW_GROUP = 20_480
+
+
+class LogError(Exception):
+    """A file of the log cannot be read; says which one."""
+
+
+# --- writing -------------------------------------------------------------------
+def encode(rows: pa.Table, *, parts: Sequence[str] = ()) -> bytes:
+    """The rows as one Parquet file. With `parts`, the names it stands for, it is a sealed day with a bloom filter."""
+    blooms = {"object_id": {"ndv": max(1, min(rows.num_rows, _ROW_GROUP)), "fpp": 0.01}} if parts else None
+    # An event's id occurs once: a dictionary of it would hold everything twice.
+    dictionary = [column.name for column in rows.schema if column.name != "event_id"]
+    sink = pa.BufferOutputStream()
+    with pq.ParquetWriter(
+        sink, rows.schema, compression="zstd", use_dictionary=dictionary, bloom_filter_options=blooms
+    ) as writer:
+        writer.write_table(rows, row_group_size=_ROW_GROUP)
+        if parts:
+            writer.add_key_value_metadata({_HELD: json.dumps(sorted(parts)).encode()})
+    content: bytes = sink.getvalue().to_pybytes()
+    return content
+
+
+def publish(content: bytes, target: Path) -> Path:
+    """Let `target` appear at once, whole and durable, its folders made as needed; a kill leaves nothing or all."""
+    temporary, handle = _temporary(target)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.rename(target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _fsync(target.parent)
+    return target
+
+
+def make(folder: Path) -> None:
+    """Make a folder and what is missing above it, so that the names survive a power cut."""
+    if folder.is_dir():
+        return
+    make(folder.parent)
+    folder.mkdir(exist_ok=True)
+    _fsync(folder.parent)
+
+
+def _temporary(target: Path) -> tuple[Path, int]:
+    while True:
+        make(target.parent)
+        path = target.parent / f".{target.name}.{uuid.uuid4().hex}.tmp"
+        try:
+            return path, os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        except FileNotFoundError:
+            continue  # the day was just sealed and its empty folder removed
+
+
+def _fsync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+# --- reading -------------------------------------------------------------------
+def decode(part: Path | bytes) -> pa.Table:
+    """All rows of one file. Raises FileNotFoundError, or LogError when the file is broken."""
+    source = pa.BufferReader(part) if isinstance(part, bytes) else part
+    try:
+        return pq.ParquetFile(source).read()
+    except (pa.ArrowException, OSError) as error:
+        if isinstance(error, FileNotFoundError):
+            raise
+        raise LogError(f"{'these bytes' if isinstance(part, bytes) else part}: {error}") from error
+
+
+class SealedDay:
+    """An open sealed day; what was opened stays readable when a newer one takes its name."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._inode = os.fstat(file.fileno()).st_ino
+        try:
+            self._parquet = pq.ParquetFile(file)
+        except (pa.ArrowException, OSError) as error:
+            raise LogError(f"{file.name}: {error}") from error
+
+    @property
+    def parts(self) -> frozenset[str]:
+        """The names of the parts that the day holds."""
+        return frozenset(json.loads((self._parquet.metadata.metadata or {}).get(_HELD, b"[]")))
+
+    def still(self, path: Path) -> bool:
+        """Is this the file that has the name now? The number of an open file is not given to another."""
+        return path.stat().st_ino == self._inode
+
+    def groups(self, aip: uuid.UUID | None) -> Iterator[pa.Table]:
+        """The row groups that can hold the AIP (or all), one at a time."""
+        metadata = self._parquet.metadata
+        names = [metadata.schema.column(leaf).path for leaf in range(metadata.num_columns)]
+        leaf = names.index("aip_id")
+        for number in range(metadata.num_row_groups):
+            found = metadata.row_group(number).column(leaf).statistics
+            if aip is None or found is None or not found.has_min_max or found.min <= aip.bytes <= found.max:
+                yield self._parquet.read_row_group(number)
