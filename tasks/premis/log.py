@@ -95,12 +95,13 @@ def compact(root: Path, day: date) -> Path | None:
             rows = _sorted(columns.together([*tables, *(decode(part) for part in fresh)]))
             publish(encode(rows, parts=[*known, *(part.name for part in fresh)]), target)
         _remove(folder, parts)
+        _sweep(target.parent)
     return target if target.exists() else None
 
 
 def open_days(root: Path) -> list[date]:
     """The UTC days that still have parts of their own, oldest first: what `compact` may be called for."""
-    folders = (root / "events" / "open").glob("day=*")
+    folders = (root / "events" / "open").glob("day=????-??-??")
     return sorted(date.fromisoformat(folder.name.removeprefix("day=")) for folder in folders)
 
 
@@ -125,15 +126,18 @@ def _sorted(rows: pa.Table) -> pa.Table:
 def _remove(folder: Path, parts: Iterable[Path]) -> None:
     for part in parts:
         part.unlink(missing_ok=True)
-    if not folder.is_dir():
-        return
-    for leftover in folder.glob(".*.tmp"):
-        if time.time() - leftover.stat().st_mtime > _STALE_S:
-            leftover.unlink(missing_ok=True)
+    _sweep(folder)
     try:
         folder.rmdir()
     except OSError:
-        return  # a part came in meanwhile; it is sealed next time
+        return  # not there, or a part came in meanwhile that is sealed next time
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what killed writers left."""
+    for leftover in folder.glob(".*.tmp"):
+        if time.time() - leftover.stat().st_mtime > _STALE_S:
+            leftover.unlink(missing_ok=True)
 
 
 # --- reading -------------------------------------------------------------------
@@ -187,7 +191,7 @@ def _when(event: Event) -> tuple[datetime, int]:
 
 
 def _tables(root: Path, aip: uuid.UUID | None) -> Iterator[pa.Table]:
-    days = {path.stem for path in (root / "events" / "day").glob("*.parquet")}
+    days = {path.stem for path in (root / "events" / "day").glob("????-??-??.parquet")}
     days |= {day.isoformat() for day in open_days(root)}
     for day in sorted(days):
         for rows in _day(root, date.fromisoformat(day), aip):
