@@ -1,0 +1,50 @@
+"""Flow: named batches, now. The form's page says the rest."""
+
+from __future__ import annotations
+
+from prefect import State, flow, runtime
+from pydantic import BaseModel, Field
+
+from flows import ui
+from flows.nightly import named, stops_clearly, through
+from tasks.config.home import home as the_home
+from tasks.report import phrases
+from tasks.sip.batch import in_inbox
+
+INBOX = [b.name for b in in_inbox(the_home().inbox)]
+"""The names in the inbox when the deployment was made; `perenne up` makes it anew."""
+
+
+class BatchOptions(BaseModel):
+    """Leave as it is for most batches."""
+
+    policy: str = Field("default", title="Policy", description="The rules that decide what each format becomes.")
+    reason: str = Field(
+        "",
+        title="Reason",
+        description="One sentence for the log, read by auditors. Example: delivered again after repair.",
+        max_length=300,
+    )
+
+
+@flow(
+    name="batch",
+    flow_run_name=lambda: phrases.batches([str(runtime.flow_run.parameters["batch"])]),
+    persist_result=False,
+)
+@stops_clearly
+def batch(
+    batch: str = Field(description="A folder of the inbox.", json_schema_extra=ui.one_of(INBOX)),
+    options: BatchOptions = BatchOptions(),  # noqa: B008  the form shows its fields
+) -> State:
+    """One batch, now. The same batch twice does no harm: only what is new is done."""
+    home = the_home().prepare()
+    return through(named([batch], home), home, policy=options.policy, reason=options.reason)
+
+
+@flow(name="run", flow_run_name=lambda: phrases.batches(runtime.flow_run.parameters["batches"]), persist_result=False)
+@stops_clearly
+def run(batches: list[str], policy: str = "default", reason: str = "") -> State:
+    """What `perenne run BATCH…` starts: batches by path or by name in the inbox."""
+    home = the_home().prepare()
+    return through(named(batches, home), home, policy=policy, reason=reason)

@@ -1,0 +1,112 @@
+"""Flow: every ready batch of the inbox → ingest → migrate. Unattended, resumes by itself, loses and doubles nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+from functools import wraps
+from pathlib import Path
+from typing import ParamSpec
+
+from prefect import State, flow, get_run_logger
+from prefect.states import Failed
+
+from flows.ingest import Refused, ingest
+from flows.migrate import Migrated, migrate
+from flows.ui import states
+from tasks.aip.plan import Scope
+from tasks.config.home import ConfigError, Home
+from tasks.config.home import home as the_home
+from tasks.policy.load import PolicyError, find, load
+from tasks.premis.log import LogError
+from tasks.premis.model import Trouble
+from tasks.report import phrases
+from tasks.sip.batch import Batch, batch, in_inbox, not_taken, ready
+from tasks.sip.ingest import Ingested
+from tasks.store.errors import StoreError
+from tasks.tools.machine import NotFit, fit
+
+P = ParamSpec("P")
+
+
+def stops_clearly(body: Callable[P, State]) -> Callable[P, State]:
+    """What keeps a whole run from going on becomes the state “Stopped” with a sentence, not a trace."""
+
+    @wraps(body)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> State:
+        try:
+            return body(*args, **kwargs)
+        except (NotFit, PolicyError, ConfigError, StoreError, LogError, Trouble, OSError) as e:
+            get_run_logger().error("%s", e)
+            return states.stopped(str(e).splitlines()[0])
+
+    return wrapped
+
+
+@flow(name="nightly", flow_run_name=lambda: f"night of {datetime.now():%d %b %Y}", persist_result=False)
+@stops_clearly
+def nightly() -> State:
+    """Every batch that is ready becomes safe, then gets its masters; what is settled costs a look and no more."""
+    home = the_home().prepare()
+    log = get_run_logger()
+    quiet_s = home.settings().inbox_quiet_minutes * 60.0
+    batches = in_inbox(home.inbox)
+    due = [b for b in batches if ready(b, quiet_s=quiet_s, now=time.time())]
+    for waiting in sorted({b.name for b in batches} - {b.name for b in due}):
+        log.info("%s is still being delivered; it is taken when nothing has changed for a while.", waiting)
+    for name in not_taken(home.inbox):
+        log.warning("%s is not a folder: not taken.", name)
+    return through(due, home, policy=home.settings().policy, night=True)
+
+
+def through(
+    batches: list[Batch],
+    home: Home,
+    *,
+    policy: str,
+    reason: str = "",
+    night: bool = False,
+    which: Scope = Scope.CHANGED,
+) -> State:
+    """Batches all the way: refuse what cannot be done before a file is touched, then ingest once and migrate once."""
+    fit(home)
+    load(find(policy, home))
+    if not batches:
+        return states.finished((), worked=False)
+    taken = states.data_of(ingest([str(b.path) for b in batches], return_state=True))
+    refused = [t for t in taken if isinstance(t, Refused)]
+    ingested = [t for t in taken if isinstance(t, Ingested)]
+    if not ingested:
+        return states.stopped(_refusals(refused))
+    state = migrate(
+        [str(i.aip) for i in ingested],
+        [i.batch for i in ingested],
+        policy,
+        reason,
+        which,
+        night=night,
+        return_state=True,
+    )
+    return close(state, refused, new=sum(i.new for i in ingested), night=night)
+
+
+def close(state: State, refused: list[Refused], *, new: int, night: bool) -> State:
+    """A new state for the parent: a child's own would lose its name on the way up."""
+    done = [d for d in states.data_of(state) if isinstance(d, Migrated)]
+    if not done:
+        return states.stopped(state.message or "The migration stopped.")
+    final = states.finished(done[0].summaries, worked=bool(done[0].worked or new), night=night, data=done[0].summaries)
+    if refused or done[0].busy:
+        told = f"{_refusals(refused)} {phrases.message(done[0].summaries)}".strip()
+        return Failed(name="Needs a person", message=told, data=done[0].summaries)
+    return final
+
+
+def _refusals(refused: list[Refused]) -> str:
+    return " ".join(f"{r.batch}: {r.why}" for r in refused) or "Another run is working on the same AIP."
+
+
+def named(names: list[str], home: Home) -> list[Batch]:
+    """Batches by path, or by name in the inbox. Raises BatchError."""
+    return [batch(home.inbox / n if "/" not in n and (home.inbox / n).is_dir() else Path(n)) for n in names]

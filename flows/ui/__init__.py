@@ -1,0 +1,14 @@
+"""What the Prefect UI shows: names, states whose colour tells the truth, artifacts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+
+def one_of(names: Sequence[str]) -> dict[str, Any]:
+    """A form's list of choices, as it was when the deployment was made; a plain text field when there is none.
+
+    A `Literal` would do the same, but with one value Prefect's form shows a constant that cannot be chosen.
+    """
+    return {"enum": list(names)} if names else {}

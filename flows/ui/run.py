@@ -1,0 +1,30 @@
+"""The run that is going on, as Prefect names it: its id is the run id of every PREMIS event."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, TypeVar, cast
+
+from prefect import runtime
+from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
+from prefect.utilities.annotations import quote
+
+from tasks.tools.machine import CORES
+
+T = TypeVar("T")
+
+
+def threads() -> TaskRunner[Any]:
+    """One thread a core: they only wait for jobs, whose work is done in processes of their own."""
+    return cast(TaskRunner[Any], ThreadPoolTaskRunner(max_workers=CORES))
+
+
+def whole(value: T) -> T:
+    """A task's argument that Prefect hands on as it is, instead of walking through all that hangs on it."""
+    return cast(T, quote(value))
+
+
+def run_id() -> uuid.UUID:
+    """The id of the outermost flow run, so that one night is one run in the log."""
+    found = runtime.flow_run.root_flow_run_id or runtime.flow_run.id
+    return uuid.UUID(str(found))

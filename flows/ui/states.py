@@ -1,0 +1,46 @@
+"""The final states of flow runs. Red is for what a person must see: the dashboard lists nothing else by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+from prefect import State
+from prefect.states import Completed, Failed
+
+from tasks.report import phrases
+from tasks.report.summary import Summary
+
+
+def finished(summaries: Sequence[Summary], *, worked: bool, night: bool = False, data: tuple[Any, ...] = ()) -> State:
+    """The state of a run that went through to its end.
+
+    A command that names a batch answers for the batch; a night answers for the night: old matters do not turn it red.
+    """
+    bad = sum(s.new if night else s.needing for s in summaries)
+    told = phrases.message(summaries)
+    if bad:
+        return Failed(name="Needs a person", message=told, data=data)
+    if not worked:
+        return Completed(name="Nothing to do", message=_settled(summaries), data=data)
+    if night and (older := sum(s.needing for s in summaries)):
+        good, files = sum(s.good for s in summaries), sum(s.files for s in summaries)
+        told = f"{good:,} of {files:,} in good order. {phrases.count(older, 'older file')} still need a person."
+    return Completed(name="Done", message=told, data=data)
+
+
+def stopped(message: str) -> State:
+    """The run itself could not go on; nothing was lost."""
+    return Failed(name="Stopped", message=message)
+
+
+def data_of(state: State) -> tuple[Any, ...]:
+    """What a subflow handed on in its state; empty when it stopped."""
+    data = cast(Any, state.data)
+    data = getattr(data, "result", data)
+    return data if isinstance(data, tuple) else ()
+
+
+def _settled(summaries: Sequence[Summary]) -> str:
+    since = max((s.settled_since for s in summaries), default="")
+    return f"Settled since {phrases.moment(since)}." if since else "The inbox is empty."

@@ -1,0 +1,158 @@
+"""What the store and the log say of one AIP; everything else is worked out from it."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tasks.premis import codes, log
+from tasks.premis.model import (
+    Basis,
+    Ending,
+    Event,
+    EventType,
+    Fact,
+    Facts,
+    Identification,
+    SourceFile,
+    Trouble,
+)
+from tasks.store.ocfl import Store
+from tasks.store.reader import Entry
+
+ORIGINALS = "originals/"
+ABOUT = "metadata/aip.json"
+"""What the AIP says of itself: the batch's name and its description."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What was found out about one file: PRONOM's answer, its facts, and what stood in the way, if anything."""
+
+    identification: Identification
+    facts: Facts
+    trouble: Trouble | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """The batch behind an AIP, as `metadata/aip.json` has it."""
+
+    batch: str = ""
+    languages: str = ""
+    producer: str = ""
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """One AIP at one moment. `state` is the head version's; `staged` the digests that a killed run left in stage."""
+
+    id: uuid.UUID
+    about: About
+    head: int
+    state: Mapping[str, Entry]
+    events: tuple[Event, ...]
+    staged: frozenset[str] = frozenset()
+
+    @property
+    def originals(self) -> tuple[tuple[SourceFile, Path], ...]:
+        """Every original with the place of its bytes, by path."""
+        return tuple(
+            (SourceFile(path, entry.size, entry.sha256), entry.path)
+            for path, entry in sorted(self.state.items())
+            if path.startswith(ORIGINALS)
+        )
+
+    def known(self) -> dict[tuple[str, str], Known]:
+        """(path, sha256) → what is known; a passing trouble counts as not known, so that it is asked again."""
+        return dict(_known(self.events))
+
+    def settled(self) -> Mapping[log.Key, Event]:
+        """How each piece of work stands; what is done but whose product is nowhere is left out (`product-lost`)."""
+        there = {entry.sha256 for entry in self.state.values()} | self.staged
+        return {
+            key: event
+            for key, event in log.settled(self.events).items()
+            if event.ending is not Ending.DONE or {o.sha256 for o in event.objects if o.role == "outcome"} <= there
+        }
+
+
+def read(store: Store, log_root: Path, aip: uuid.UUID, run: uuid.UUID) -> Ledger | None:
+    """The ledger of one AIP, or None when the store does not hold it. Raises StoreBroken and LogError."""
+    inventory = store.inventory(aip)
+    if inventory is None:
+        return None
+    state = inventory.state()
+    events = sorted(log.read(log_root, aip=aip), key=lambda e: (e.time, e.seq))
+    staged = frozenset(s.sha256 for s in store.stage(aip, run).entries().values())
+    return Ledger(aip, about(state), inventory.head, state, tuple(events), staged)
+
+
+def about(state: Mapping[str, Entry]) -> About:
+    """The batch of an AIP from its own metadata; written by us, so a broken one is an error."""
+    if ABOUT not in state:
+        return About()
+    return About(**json.loads(state[ABOUT].path.read_text(encoding="utf-8")))
+
+
+def identification_detail(answer: Identification, extra: Mapping[str, str]) -> dict[str, str]:
+    """An identification as an event's detail, absent values left out; `identification_from` reads it back."""
+    values = {
+        "puid": answer.puid or "",
+        "format": answer.name,
+        "format_version": answer.version,
+        "mime": answer.mime,
+        "basis": answer.basis.value,
+        "warning": answer.warning,
+        "others": " ".join(answer.others),
+        "release": answer.release,
+    }
+    return {k: v for k, v in {**values, **extra}.items() if v}
+
+
+def identification_from(detail: Mapping[str, str]) -> Identification:
+    """The mirror image of `identification_detail`."""
+    return Identification(
+        puid=detail.get("puid") or None,
+        name=detail.get("format", ""),
+        version=detail.get("format_version", ""),
+        mime=detail.get("mime", ""),
+        basis=Basis(detail.get("basis", "nothing")),
+        warning=detail.get("warning", ""),
+        others=tuple(detail.get("others", "").split()),
+        release=detail.get("release", ""),
+    )
+
+
+def facts_detail(facts: Facts) -> dict[str, str]:
+    """Facts as an event's detail: one canonical JSON text, since details are texts."""
+    return {"facts": json.dumps(dict(facts), sort_keys=True, separators=(",", ":"), ensure_ascii=False)}
+
+
+def facts_from(detail: Mapping[str, str]) -> dict[str, Fact]:
+    """The mirror image of `facts_detail`."""
+    found: dict[str, Fact] = json.loads(detail.get("facts", "{}"))
+    return found
+
+
+def _known(events: Iterable[Event]) -> Iterable[tuple[tuple[str, str], Known]]:
+    """Pairs of one run's identification and extraction events; the last pair of a file counts."""
+    answers: dict[tuple[str, str], Identification] = {}
+    for event in events:
+        if event.source is None or event.ending is not None:
+            continue
+        key = (event.source.path, event.source.sha256)
+        if event.type is EventType.IDENTIFICATION:
+            answers[key] = identification_from(event.detail)
+        elif event.type is EventType.EXTRACTION and key in answers:
+            trouble = Trouble(event.code, **event.detail) if _stops(event) else None
+            if trouble is None or not codes.code(trouble.code).transient:
+                yield key, Known(answers[key], facts_from(event.detail), trouble)
+
+
+def _stops(event: Event) -> bool:
+    return event.code in codes.CODES and codes.code(event.code).word != codes.NOTE

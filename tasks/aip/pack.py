@@ -1,0 +1,78 @@
+"""The next version of an AIP: what was made and checked, and the events that tell of it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
+
+from tasks.aip.ledger import Ledger
+from tasks.config.home import PERENNE
+from tasks.premis import log, xml
+from tasks.premis.model import Ending, Event
+from tasks.store.ocfl import Store
+
+PRODUCTS = ("masters/", "transcripts/", "tables/", "appendices/", "extracted/")
+EVENTS = "metadata/events/"
+
+
+def unpacked(ledger: Ledger) -> list[Event]:
+    """The events of an AIP that no version of it carries yet, oldest first."""
+    carried = {
+        e.id for path, entry in ledger.state.items() if path.startswith(EVENTS) for e in log.read_part(entry.path)
+    }
+    return [e for e in ledger.events if e.id not in carried]
+
+
+def in_force(ledger: Ledger, rules: Collection[str]) -> dict[str, str]:
+    """Logical path → SHA-256 of every product that the head should show.
+
+    That is what the last good ending of each (file, rule) made, as long as it was made from the bytes that the
+    original has now, and its rule is still in the policy or nothing of the policy took its place.
+    """
+    now = {file.path: file.sha256 for file, _ in ledger.originals}
+    last: dict[tuple[str, str], Event] = {}
+    for event in ledger.events:
+        source = event.source
+        if event.ending in (Ending.DONE, Ending.KEPT) and source is not None and now.get(source.path) == source.sha256:
+            last[source.path, event.rule] = event
+    replaced = {path for path, rule in last if rule in rules}
+    return {
+        made.path: made.sha256
+        for (path, rule), event in last.items()
+        if rule in rules or path not in replaced
+        for made in event.objects
+        if made.role == "outcome"
+    }
+
+
+def pack(
+    store: Store,
+    ledger: Ledger,
+    run: uuid.UUID,
+    events: Sequence[Event],
+    *,
+    keep: Collection[str],
+    message: str,
+    remove: Collection[str] = (),
+) -> int:
+    """Make the next version of the staged files `keep` and of `events`; returns its number.
+
+    Everything else in the stage is a leftover of a killed run and is dropped.
+    """
+    number = ledger.head + 1
+    stage = store.stage(ledger.id, run)
+    stage.put_bytes(log.write_aip_events(events), f"{EVENTS}v{number}.parquet")
+    stage.put_bytes(xml.premis(ledger.id, events), f"metadata/premis/v{number}.xml")
+    for path in set(stage.entries()) - set(keep):
+        if not path.startswith("metadata/"):
+            stage.drop(path)
+    return store.commit(
+        ledger.id,
+        stage,
+        expected_head=ledger.head,
+        message=message,
+        user=(PERENNE.name, f"urn:perenne:{PERENNE.version}"),
+        created=datetime.now(UTC),
+        remove=remove,
+    )

@@ -1,0 +1,315 @@
+"""One rule on one file: the action works in a job, validators weigh its products, and only then is anything handed on.
+
+The heart of DESIGN §5. A bad file is a result: every Trouble raised on the way is caught here, once, and becomes the
+event that says how the file ended.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+from tasks.actions import Migration
+from tasks.policy import modules
+from tasks.policy.rules import ANY, Check, Rule
+from tasks.premis import codes
+from tasks.premis.model import (
+    Agent,
+    Ending,
+    Event,
+    EventType,
+    Facts,
+    Identification,
+    LinkedObject,
+    Measure,
+    Note,
+    Outcome,
+    Product,
+    Role,
+    Source,
+    SourceFile,
+    Trouble,
+    Verdict,
+)
+from tasks.premis.recorder import Recorder
+from tasks.pronom import names
+from tasks.tools.door import Door
+from tasks.tools.job import Job
+
+FOLDERS = {
+    Role.MASTER: "masters",
+    Role.TRANSCRIPT: "transcripts",
+    Role.TABLE: "tables",
+    Role.APPENDIX: "appendices",
+    Role.CHILD: "extracted",
+}
+"""Where a product of each role stands in the AIP (DESIGN §7)."""
+ORIGINALS = "originals/"
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One piece of work: a rule, the file it answers for, and what was known when it was chosen."""
+
+    source: SourceFile
+    content: Path  # where the store keeps the bytes
+    identification: Identification
+    facts: Facts
+    rule: Rule
+    asked: str
+    again: bool = False  # the AIP had an ending of this rule before: a migration, no longer a normalization
+    trouble: Trouble | None = None  # found before a rule was chosen; the work is only to say so
+
+
+Publish = Callable[[Path, str, str], None]
+"""Takes (file, logical path, sha256) of a checked product and makes it durable before it returns."""
+Hold = Callable[[Path, str], None]
+"""Takes (file, sha256) of a valid product that waits for a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """How the work ended, before it is an event."""
+
+    ending: Ending
+    outcome: Outcome
+    code: str
+    detail: dict[str, str]
+    measures: tuple[Measure, ...] = ()
+
+
+def apply(work: Work, door: Door, recorder: Recorder, publish: Publish, hold: Hold) -> tuple[Event, ...]:
+    """Do one piece of work and return its events; exactly one of them carries the ending.
+
+    When this returns with `done`, every product has passed every check and has been published durably.
+    """
+    began = time.time()
+    if work.trouble is not None:
+        return (_last(work, recorder, began, _from_trouble(work.trouble), (), ()),)
+    with door.job(work.rule.limits) as job:
+        attempt = _Attempt(work, job, recorder)
+        try:
+            ended, products = attempt.run(publish, hold)
+        except Trouble as trouble:
+            ended, products = _from_trouble(trouble), ()
+        return (*attempt.events, _last(work, recorder, began, ended, attempt.agents or job.agents, products))
+
+
+class _Attempt:
+    """The steps of one application, with the events of the checks gathered on the way."""
+
+    def __init__(self, work: Work, job: Job, recorder: Recorder) -> None:
+        self.work, self.job, self.recorder = work, job, recorder
+        self.events: list[Event] = []
+        self.agents: tuple[Agent, ...] = ()
+
+    def run(self, publish: Publish, hold: Hold) -> tuple[_Ended, tuple[LinkedObject, ...]]:
+        rule = self.work.rule
+        source = self._source()
+        migration = modules.action(rule.action).migrate(source, self.job, **rule.parameters)
+        self.agents = self.job.agents
+        products = tuple(self._measured(p) for p in _checked_shape(migration))
+        kept = any(p.role is Role.MASTER and p.sha256 == self.work.source.sha256 for p in products)
+        verdicts = [
+            self._judge(check, source, p) for p in products if p.role is Role.MASTER for check in _checks(rule, kept)
+        ]
+        self._unchanged(source, products)
+        worst = _worst([v for v in verdicts if v.outcome is Outcome.FAIL])
+        if worst is not None:
+            return self._refused(worst, products, hold), ()
+        ended = _good(kept, self.work, migration, verdicts)
+        made = tuple(p for p in products if p.sha256 != self.work.source.sha256)
+        return ended, tuple(self._published(p, n, publish) for p, n in _numbered(made))
+
+    def _source(self) -> Source:
+        file = self.work.source
+        name = self.job.give(self.work.content, "source" + _suffix(file.path))
+        if self.job.digest(name)[1] != file.sha256:
+            raise Trouble("fixity-broken", path=file.path)
+        return Source(file, name, self.work.identification, self.work.facts)
+
+    def _measured(self, product: Product) -> Product:
+        try:
+            size, sha256 = self.job.digest(product.path)
+        except FileNotFoundError:
+            raise Trouble("product-missing", tool=self.work.rule.action) from None
+        if size == 0 and product.role is Role.MASTER:
+            raise Trouble("product-missing", tool=self.work.rule.action)
+        return replace(product, size=size, sha256=sha256)
+
+    def _judge(self, check: Check, source: Source, product: Product) -> Verdict:
+        began, seen = time.time(), set(self.job.agents)
+        try:
+            verdict = modules.validator(check.validator).validate(source, product, self.job, **check.parameters)
+        except Trouble as trouble:
+            if codes.code(trouble.code).transient:
+                raise
+            verdict = Verdict(Outcome.FAIL, trouble.code, trouble.detail)
+        version = modules.validator(check.validator).VERSION
+        agents = (Agent(f"perenne/{check.validator}", version), *(a for a in self.job.agents if a not in seen))
+        self.events.append(
+            self.recorder.event(
+                EventType.VALIDATION,
+                verdict.outcome,
+                began=began,
+                code=verdict.code,
+                detail={"check": check.validator, **verdict.detail},
+                asked=self.work.asked,
+                rule=self.work.rule.id,
+                agents=agents,
+                objects=(
+                    _linked(self.work),
+                    LinkedObject("outcome", product.path, product.sha256, product.size, product.puid),
+                ),
+                measures=verdict.measures,
+            )
+        )
+        return verdict
+
+    def _unchanged(self, source: Source, products: tuple[Product, ...]) -> None:
+        """The bytes that were judged are the bytes that were made: no job may swap them in between."""
+        if self.job.digest(source.name)[1] != source.file.sha256:
+            raise Trouble("tool-crash", tool=self.work.rule.action, signal="the source's copy was changed")
+        for product in products:
+            if self.job.digest(product.path)[1] != product.sha256:
+                raise Trouble("tool-crash", tool=self.work.rule.action, signal="a product changed while it was checked")
+
+    def _refused(self, verdict: Verdict, products: tuple[Product, ...], hold: Hold) -> _Ended:
+        ended = _from_verdict(verdict)
+        if ended.ending is Ending.HELD:
+            for product in products:
+                hold(self.job.folder / product.path, product.sha256)
+        return ended
+
+    def _published(self, product: Product, number: int, publish: Publish) -> LinkedObject:
+        logical = _logical(self.work, product, number)
+        publish(self.job.folder / product.path, logical, product.sha256)
+        made = LinkedObject("outcome", logical, product.sha256, product.size, product.puid)
+        if product.role is Role.TRANSCRIPT:
+            self.events.append(
+                self.recorder.event(
+                    EventType.CREATION,
+                    Outcome.SUCCESS,
+                    began=time.time(),
+                    detail={"what": "transcript"},
+                    asked=self.work.asked,
+                    rule=self.work.rule.id,
+                    agents=self.agents,
+                    objects=(_linked(self.work), made),
+                )
+            )
+        return made
+
+
+def _last(
+    work: Work,
+    recorder: Recorder,
+    began: float,
+    ended: _Ended,
+    agents: tuple[Agent, ...],
+    made: tuple[LinkedObject, ...],
+) -> Event:
+    """The event that says how the work ended."""
+    kind = EventType.MIGRATION if work.again else EventType.NORMALIZATION
+    if ended.ending is Ending.KEPT:
+        kind = EventType.POLICY
+    return recorder.event(
+        kind,
+        ended.outcome,
+        began=began,
+        code=ended.code,
+        detail=ended.detail,
+        asked=work.asked,
+        rule=work.rule.id,
+        ending=ended.ending,
+        agents=(Agent(f"perenne/{work.rule.action}", modules.action(work.rule.action).VERSION), *agents),
+        objects=(_linked(work), *made),
+        measures=ended.measures,
+    )
+
+
+def _linked(work: Work) -> LinkedObject:
+    return LinkedObject(
+        "source", work.source.path, work.source.sha256, work.source.size, work.identification.puid or ""
+    )
+
+
+def _suffix(path: str) -> str:
+    """The extension of a name as far as programs may need it: short, plain letters; else none."""
+    suffix = PurePosixPath(path).suffix.lower()
+    return suffix if suffix[1:].isascii() and suffix[1:].isalnum() and len(suffix) <= 8 else ""
+
+
+def _checked_shape(migration: Migration) -> tuple[Product, ...]:
+    if not any(p.role is Role.MASTER for p in migration.products):
+        raise Trouble("product-missing", tool="the action")
+    return migration.products
+
+
+def _checks(rule: Rule, kept: bool) -> Iterator[Check]:
+    """All checks of the rule; of a kept original only those that do not compare it with itself."""
+    return (c for c in rule.checks if not kept or not modules.compares(modules.validator(c.validator)))
+
+
+def _worst(verdicts: list[Verdict]) -> Verdict | None:
+    """A product that is not valid fails, whatever else differs; then the first check that found a difference."""
+    return min(verdicts, key=lambda v: codes.code(v.code).word != "failed", default=None)
+
+
+def _from_trouble(trouble: Trouble) -> _Ended:
+    return _from_verdict(Verdict(Outcome.FAIL, trouble.code, trouble.detail))
+
+
+def _from_verdict(verdict: Verdict) -> _Ended:
+    row = codes.code(verdict.code)
+    ending = codes.ending(verdict.code)
+    return _Ended(ending, row.premis, verdict.code, dict(verdict.detail), verdict.measures)
+
+
+def _good(kept: bool, work: Work, migration: Migration, verdicts: list[Verdict]) -> _Ended:
+    """done or kept; the first note's code stands for the file, all notes stand in the detail."""
+    rule = work.rule
+    notes = [
+        *_no_rule(work),
+        *migration.notes,
+        *(Note(v.code, v.detail) for v in verdicts if v.outcome is Outcome.WARNING),
+    ]
+    ending = Ending.KEPT if kept else Ending.DONE
+    detail = {f"note {n.code}": codes.message(n.code, n.detail) for n in notes}
+    if notes:
+        first = notes[0]
+        return _Ended(ending, Outcome.WARNING, first.code, {**detail, **first.detail}, migration.measures)
+    if not kept:
+        return _Ended(ending, Outcome.SUCCESS, "same", {"target": names.name(rule.target)}, migration.measures)
+    code = "kept-by-rule" if rule.action == "keep" else "already-valid"
+    return _Ended(
+        ending, Outcome.SUCCESS, code, {"because": rule.because, "format": names.name(rule.target)}, migration.measures
+    )
+
+
+def _no_rule(work: Work) -> Iterator[Note]:
+    """The note of a file that only the `*` row answers for."""
+    found = work.identification
+    if ANY not in work.rule.puids:
+        return
+    if found.puid is None:
+        yield Note("format-unknown", {"release": found.release})
+    else:
+        yield Note("no-rule", {"name": f"{found.name} {found.version}".strip(), "puid": found.puid})
+
+
+def _numbered(products: tuple[Product, ...]) -> Iterator[tuple[Product, int]]:
+    """Products with their number within their role, from 1."""
+    counts: dict[Role, int] = {}
+    for product in products:
+        counts[product.role] = counts.get(product.role, 0) + 1
+        yield product, counts[product.role]
+
+
+def _logical(work: Work, product: Product, number: int) -> str:
+    """`masters/<source path>/<rule id>[-n].<ext>`."""
+    tail = f"-{number}" if number > 1 else ""
+    name = f"{work.rule.id}{tail}{PurePosixPath(product.path).suffix}"
+    return f"{FOLDERS[product.role]}/{work.source.path.removeprefix(ORIGINALS)}/{name}"

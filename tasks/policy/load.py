@@ -1,0 +1,287 @@
+"""Read a policy file and refuse every mistake, all at once, with the line and the mend, before a file is touched."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import re
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from tasks.config.home import Home
+from tasks.facts import NAMES as FACTS
+from tasks.policy import modules
+from tasks.policy.rules import ANY, Check, Condition, Policy, Rule, digest
+from tasks.premis.model import Limits
+
+DEFAULT = Path(__file__).with_name("default.toml")
+PUID = re.compile(r"(x-)?fmt/[1-9][0-9]*\Z")
+RULE_ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*\Z")
+COLUMNS = ("id", "puids", "when", "purpose", "target", "action", "parameters", "validators", "limits", "because")
+REQUIRED = ("id", "puids", "purpose", "action", "because")
+PURPOSES = ("preservation", "transcription")
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One mistake: where it stands, what was read, and what to write instead."""
+
+    line: int
+    rule: str
+    seen: str
+    mend: str
+
+
+class PolicyError(Exception):
+    """A policy that cannot be used; its text lists every fault and says that no file was touched."""
+
+    def __init__(self, name: str, faults: Iterable[Fault]) -> None:
+        self.faults = tuple(faults)
+        count = f"{len(self.faults)} fault" + ("s" if len(self.faults) != 1 else "")
+        rows = [f"line {f.line}  rule {f.rule}  {f.seen}\n         → {f.mend}" for f in self.faults]
+        super().__init__("\n".join([f"{name} has {count}. No file was touched.", *rows]))
+
+
+def find(name: str, home: Home | None) -> Path:
+    """The file of a policy: a path, a NAME.toml of the home's policies, or `default`. Raises PolicyError."""
+    own = [] if home is None else [home.policies / f"{name}.toml"]
+    for path in (*own, Path(name)):
+        if path.is_file():
+            return path
+    if name == "default":
+        return DEFAULT
+    raise PolicyError(
+        name, [Fault(0, "-", f"policy {name!r} is not there", f"Name a file, or put {name}.toml into policies/.")]
+    )
+
+
+def load(path: Path) -> Policy:
+    """The policy of one TOML file. Raises PolicyError with every fault at once."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        table = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
+        raise PolicyError(path.name, [Fault(_toml_line(e), "-", str(e), "Mend the TOML of this line.")]) from e
+    reader = _Reader(path.name, _lines(text))
+    rules = [reader.rule(number, row) for number, row in enumerate(table.get("rule", []))]
+    reader.whole(table, [r for r in rules if r is not None])
+    if reader.faults:
+        raise PolicyError(path.name, reader.faults)
+    good = tuple(r for r in rules if r is not None)
+    return Policy(str(table["id"]), digest([r.digest for r in good]), good)
+
+
+def _toml_line(error: Exception) -> int:
+    found = re.search(r"line (\d+)", str(error))
+    return int(found[1]) if found else 0
+
+
+def _lines(text: str) -> list[dict[str, int]]:
+    """For each `[[rule]]` the line of its header (under "") and of each of its keys."""
+    rows: list[dict[str, int]] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.strip().startswith("[[rule]]"):
+            rows.append({"": number})
+        elif rows and (key := re.match(r"\s*([A-Za-z_]+)\s*=", line)):
+            rows[-1].setdefault(key[1], number)
+    return rows
+
+
+class _Reader:
+    """Turns rows into rules and gathers faults instead of stopping at the first."""
+
+    def __init__(self, name: str, lines: list[dict[str, int]]) -> None:
+        self.name, self.lines = name, lines
+        self.faults: list[Fault] = []
+
+    def fault(self, number: int, row: Mapping[str, Any], key: str, seen: str, mend: str) -> None:
+        lines = self.lines[number] if number < len(self.lines) else {"": 0}
+        self.faults.append(Fault(lines.get(key, lines[""]), str(row.get("id", number + 1)), seen, mend))
+
+    def rule(self, number: int, row: Mapping[str, Any]) -> Rule | None:
+        before = len(self.faults)
+        for key, seen, mend in _row_faults(row):
+            self.fault(number, row, key, seen, mend)
+        return None if len(self.faults) > before else _rule(row)
+
+    def whole(self, table: Mapping[str, Any], rules: list[Rule]) -> None:
+        """What no single row can tell: the policy's id, doubles, the `*` row."""
+        if not isinstance(table.get("id"), str) or not table["id"]:
+            self.faults.append(Fault(1, "-", "the policy has no id", 'Write id = "name-1" on the first line.'))
+        for key in set(table) - {"id", "rule"}:
+            self.faults.append(Fault(1, "-", f"unknown key {key}", "A policy has an id and [[rule]] tables."))
+        if not any(ANY in r.puids for r in rules) and not self.faults:
+            self.faults.append(Fault(1, "-", 'no rule for "*"', 'Add a rule with puids = ["*"] and action = "keep".'))
+        seen: dict[object, str] = {}
+        ids: set[str] = set()
+        for number, rule in enumerate(rules):
+            if rule.id in ids:
+                self.fault(number, {"id": rule.id}, "id", f"id {rule.id} stands twice", "Give one of them another id.")
+            ids.add(rule.id)
+            for puid in sorted(rule.puids):
+                answers = (puid, rule.purpose, rule.target, tuple(sorted((k, v) for k, v in rule.when.items())))
+                if answers in seen:
+                    other = seen[answers]
+                    self.fault(
+                        number,
+                        {"id": rule.id},
+                        "puids",
+                        f"{puid} is answered by {other} too",
+                        "Remove it from one of them, or add a `when`.",
+                    )
+                seen[answers] = rule.id
+
+
+def _row_faults(row: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Every fault of one row as (key, what was seen, what to write)."""
+    for key in row:
+        if key not in COLUMNS:
+            yield key, f"unknown column {key}", _near(key, COLUMNS)
+    for key in REQUIRED:
+        if not row.get(key):
+            yield key, f"{key} is missing", f"Write {key} = …; a rule without it cannot be explained later."
+    if (ident := row.get("id")) and not RULE_ID.match(str(ident)):
+        yield "id", f'id = "{ident}"', "Use small letters, digits and hyphens: it becomes part of file names."
+    yield from _puid_faults(row)
+    if (purpose := row.get("purpose")) and purpose not in PURPOSES:
+        yield "purpose", f'purpose = "{purpose}"', _near(str(purpose), PURPOSES)
+    yield from _when_faults(row.get("when", {}))
+    yield from _action_faults(row)
+    yield from _check_faults(row.get("validators", {}))
+    yield from _limit_faults(row.get("limits", {}))
+
+
+def _puid_faults(row: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    puids = row.get("puids", [])
+    if not isinstance(puids, list):
+        yield "puids", f"puids = {puids!r}", 'Write a list: puids = ["fmt/18"].'
+        return
+    for puid in puids:
+        if puid != ANY and not PUID.match(str(puid)):
+            yield "puids", f"puids has {puid!r}", 'A PUID looks like "fmt/18" or "x-fmt/111".'
+    if ANY in puids and (len(puids) > 1 or row.get("when")):
+        yield "puids", '"*" with others', 'The "*" row stands alone and has no `when`.'
+    if (target := row.get("target")) and not PUID.match(str(target)):
+        yield "target", f"target = {target!r}", 'Write the PUID of what comes out, as "fmt/477".'
+
+
+def _when_faults(when: object) -> Iterator[tuple[str, str, str]]:
+    if not isinstance(when, Mapping):
+        yield "when", f"when = {when!r}", "Write a table: when = { scanned = true }."
+        return
+    for name, value in when.items():
+        if name not in FACTS:
+            yield "when", f"fact {name} is not known", _near(str(name), tuple(FACTS))
+        for one in value if isinstance(value, list) else [value]:
+            if name in FACTS and type(one) is not FACTS[name]:
+                yield "when", f"{name} = {one!r}", f"{name} is a {FACTS[name].__name__}."
+
+
+def _action_faults(row: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    action = row.get("action")
+    if not action:
+        return
+    if action not in modules.actions():
+        yield "action", f'action = "{action}"', _near(str(action), modules.actions())
+        return
+    yield from _parameter_faults(
+        "parameters", modules.schema(modules.action(str(action)).migrate), row.get("parameters", {})
+    )
+    if action != "keep" and not row.get("target"):
+        yield "target", "target is missing", "Name the PUID of what comes out."
+
+
+def _check_faults(checks: object) -> Iterator[tuple[str, str, str]]:
+    if not isinstance(checks, Mapping):
+        yield "validators", f"validators = {checks!r}", "Write a table: validators = { pdfa = {}, text = {} }."
+        return
+    for name, parameters in checks.items():
+        if name not in modules.validators():
+            yield "validators", f"validator {name} is not known", _near(str(name), modules.validators())
+        elif not isinstance(parameters, Mapping):
+            yield "validators", f"{name} = {parameters!r}", f"Write {name} = {{}} or its thresholds."
+        else:
+            yield from _parameter_faults(
+                "validators", modules.schema(modules.validator(str(name)).validate), parameters
+            )
+
+
+def _limit_faults(limits: object) -> Iterator[tuple[str, str, str]]:
+    schema = {f.name: (int, float) if f.name == "wall_s" else int for f in fields(Limits)}
+    if not isinstance(limits, Mapping):
+        yield "limits", f"limits = {limits!r}", "Write a table: limits = { wall_s = 300 }."
+        return
+    for name, value in limits.items():
+        if name not in schema:
+            yield "limits", f"limit {name} is not known", _near(str(name), tuple(schema))
+        elif isinstance(value, bool) or not isinstance(value, schema[name]) or value <= 0:
+            yield "limits", f"{name} = {value!r}", "Write a number above zero."
+
+
+def _parameter_faults(
+    key: str, schema: Mapping[str, inspect.Parameter], given: object
+) -> Iterator[tuple[str, str, str]]:
+    if not isinstance(given, Mapping):
+        yield key, f"{key} = {given!r}", "Write a table."
+        return
+    for name, value in given.items():
+        if name not in schema:
+            yield key, f"{name} = {value!r}", _near(str(name), tuple(schema))
+        elif type(value) is not schema[name].annotation:
+            yield key, f"{name} = {value!r}", f"{name} is a {schema[name].annotation.__name__}."
+    for name, parameter in schema.items():
+        if parameter.default is inspect.Parameter.empty and name not in given:
+            yield key, f"{name} is missing", f"Give {name}: {parameter.annotation.__name__}."
+
+
+def _near(seen: str, allowed: Iterable[str]) -> str:
+    names = sorted(allowed)
+    close = difflib.get_close_matches(seen, names, 1)
+    return (
+        (f'Write "{close[0]}". ' if close else "") + "Allowed: " + (", ".join(f'"{n}"' for n in names) or "none") + "."
+    )
+
+
+def _rule(row: Mapping[str, Any]) -> Rule:
+    """A rule from a row without faults, every default filled in, so that its digest covers them."""
+    action = modules.action(row["action"])
+    values = {
+        "id": row["id"],
+        "puids": sorted(row["puids"]),
+        "when": {k: v if isinstance(v, list) else [v] for k, v in row.get("when", {}).items()},
+        "purpose": row["purpose"],
+        "target": row.get("target", ""),
+        "action": row["action"],
+        "parameters": _filled(modules.schema(action.migrate), row.get("parameters", {})),
+        "checks": [
+            [name, _filled(modules.schema(modules.validator(name).validate), given)]
+            for name, given in row.get("validators", {}).items()
+        ],
+    }
+    limits = Limits(**row.get("limits", {}))
+    when: Condition = {k: tuple(v) for k, v in values["when"].items()}
+    return Rule(
+        id=values["id"],
+        puids=frozenset(values["puids"]),
+        when=when,
+        purpose=values["purpose"],
+        target=values["target"],
+        action=values["action"],
+        parameters=values["parameters"],
+        checks=tuple(Check(name, parameters) for name, parameters in values["checks"]),
+        limits=limits,
+        because=row["because"],
+        # A reason reworded or more PUIDs in the list change nothing about a file that is done;
+        # more memory or time may, so the limits count.
+        digest=digest(
+            {k: v for k, v in values.items() if k != "puids"}
+            | {"limits": [str(limits.wall_s), limits.memory_bytes, limits.output_bytes, limits.processes]}
+        ),
+    )
+
+
+def _filled(schema: Mapping[str, inspect.Parameter], given: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: given.get(name, parameter.default) for name, parameter in schema.items()}

@@ -1,0 +1,126 @@
+"""A policy is loaded whole or refused whole, every mistake with its line and its mend."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tasks.config.home import Home
+from tasks.policy import load as loading
+from tasks.policy.load import DEFAULT, PolicyError, find, load
+
+GOOD = """id = "test-1"
+[[rule]]
+id = "kept"
+puids = ["fmt/18"]
+purpose = "preservation"
+action = "keep"
+because = "a test"
+[[rule]]
+id = "any"
+puids = ["*"]
+purpose = "preservation"
+action = "keep"
+because = "the rest"
+"""
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "policy.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def faults(tmp_path: Path, text: str) -> tuple[loading.Fault, ...]:
+    with pytest.raises(PolicyError) as refused:
+        load(written(tmp_path, text))
+    return refused.value.faults
+
+
+def test_the_default_policy_loads_and_answers_for_every_format() -> None:
+    policy = load(DEFAULT)
+    assert policy.rules_for("fmt/99999", {})[0].action == "keep"
+    assert policy.rules_for(None, {})[0].action == "keep"
+
+
+def test_every_default_rule_has_a_reason_a_sentence_long() -> None:
+    assert all(rule.because.endswith(".") and len(rule.because) > 20 for rule in load(DEFAULT).rules)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "seen", "mend"),
+    [
+        ('action = "keep"\nbecause = "a test"', 'action = "kep"\nbecause = "a test"', 6, 'action = "kep"', '"keep"'),
+        ('puids = ["fmt/18"]', 'puids = ["fmt-18"]', 4, "puids has 'fmt-18'", "fmt/18"),
+        ('because = "a test"', "", 2, "because is missing", "because = …"),
+        ('purpose = "preservation"\naction = "keep"\nbecause = "a test"', 'purpose = "keeping"\naction = "keep"\nbecause = "a"', 5, 'purpose = "keeping"', "preservation"),
+        ('id = "kept"', 'id = "Kept!"', 3, 'id = "Kept!"', "small letters"),
+        ('because = "a test"', 'because = "a test"\nwhen = { scaned = true }', 8, "fact scaned is not known", '"scanned"'),
+        ('because = "a test"', 'because = "a test"\nwhen = { scanned = "yes" }', 8, "scanned = 'yes'", "bool"),
+        ('because = "a test"', 'because = "a test"\nlimits = { wall = 3 }', 8, "limit wall is not known", '"wall_s"'),
+        ('because = "a test"', 'because = "a test"\nlimits = { wall_s = 0 }', 8, "wall_s = 0", "above zero"),
+        ('because = "a test"', 'because = "a test"\nvalidators = { pdfaa = {} }', 8, "validator pdfaa is not known", '"pdfa"'),
+        ('because = "a test"', 'because = "a test"\nparameters = { colour = 1 }', 8, "colour = 1", "Allowed"),
+        ('because = "a test"', 'because = "a test"\nparameters = { code = 1 }', 8, "code = 1", "code is a str"),
+        ('because = "a test"', 'because = "a test"\ncolour = 1', 8, "unknown column colour", "Allowed"),
+        ('id = "any"\npuids = ["*"]', 'id = "any"\npuids = ["*", "fmt/1"]', 10, '"*" with others', "stands alone"),
+        ('id = "any"', 'id = "kept"', 9, "id kept stands twice", "another id"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_refused_with_its_line_and_its_mend(
+    tmp_path: Path, old: str, new: str, line: int, seen: str, mend: str
+) -> None:
+    assert old in GOOD
+    (fault,) = faults(tmp_path, GOOD.replace(old, new, 1))
+    assert fault.line == line
+    assert seen in fault.seen
+    assert mend in fault.mend
+
+
+def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
+    broken = GOOD.replace('"fmt/18"', '"fmt-18"').replace('because = "the rest"', "")
+    assert len(faults(tmp_path, broken)) == 2
+
+
+def test_two_answers_for_one_format_are_refused(tmp_path: Path) -> None:
+    double = GOOD.replace(
+        '[[rule]]\nid = "any"',
+        '[[rule]]\nid = "again"\npuids = ["fmt/18"]\npurpose = "preservation"\naction = "keep"\nbecause = "b"\n[[rule]]\nid = "any"',
+    )
+    (fault,) = faults(tmp_path, double)
+    assert "fmt/18 is answered by kept too" in fault.seen
+
+
+def test_a_policy_without_a_row_for_the_rest_is_refused(tmp_path: Path) -> None:
+    (fault,) = faults(tmp_path, GOOD.split('[[rule]]\nid = "any"')[0])
+    assert '"*"' in fault.seen
+
+
+def test_broken_toml_is_refused_with_its_line(tmp_path: Path) -> None:
+    (fault,) = faults(tmp_path, 'id = "x"\nrule = [[\n')
+    assert fault.line >= 2
+
+
+def test_the_message_says_that_no_file_was_touched(tmp_path: Path) -> None:
+    with pytest.raises(PolicyError, match="No file was touched"):
+        load(written(tmp_path, GOOD.replace("keep", "kep")))
+
+
+def test_an_unknown_policy_name_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(PolicyError, match="is not there"):
+        find("nowhere", Home(tmp_path))
+
+
+def test_a_policy_of_the_home_goes_before_ours(tmp_path: Path) -> None:
+    own = tmp_path / "policies" / "default.toml"
+    own.parent.mkdir()
+    own.write_text(GOOD)
+    assert find("default", Home(tmp_path)) == own
+
+
+def test_a_comment_changes_no_digest_and_a_parameter_does(tmp_path: Path) -> None:
+    one = load(written(tmp_path, GOOD)).rules[0].digest
+    assert load(written(tmp_path, "# a word\n" + GOOD)).rules[0].digest == one
+    changed = GOOD.replace('because = "a test"', 'because = "a test"\nlimits = { wall_s = 7 }')
+    assert load(written(tmp_path, changed)).rules[0].digest != one
