@@ -1,0 +1,201 @@
+"""The one door: every byte of a producer's file is met behind it, in a sealed job.
+
+A door owns one zygote for each core, started when first needed and replaced when it dies, and lends them to the
+threads of the process. `kill -9` of the process leaves nothing behind: each zygote watches it, and is pid 1 of all
+that it ever started.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import logging
+import os
+import queue
+import socket
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tasks.premis.model import Agent, Limits, Trouble
+from tasks.tools import bubblewrap, folders, worker
+from tasks.tools.answers import Json
+from tasks.tools.job import Job
+from tasks.tools.residents import Answer, Residents
+from tasks.tools.sandbox import Outcome, Sandbox, SandboxGone
+from tasks.tools.wire import Order
+
+_LOG = logging.getLogger(__name__)
+_CLOSE_S = 10.0
+
+
+@dataclass(slots=True)
+class _Slot:
+    """Room for one zygote: the uid of its jobs (None: no other uid can be had) and the claim that keeps it ours."""
+
+    uid: int | None
+    claim: socket.socket | None
+    sandbox: Sandbox | None = None
+
+
+class Door:
+    """Thread-safe; one for each process (`tasks.tools.shared`). A context manager: leaving it ends all jobs."""
+
+    def __init__(
+        self,
+        work: Path,
+        *,
+        sources: tuple[Path, ...] = (),
+        cores: int | None = None,
+        extra_paths: tuple[Path, ...] = (),
+    ) -> None:
+        """Open it: remove what dead owners left, start the first zygote and let a job see whether all can be read.
+
+        `work`: folder for jobs and slots. `sources`: folders (store, inbox) whose large files are shown to jobs
+        without a copy. `cores`: how many jobs at a time; by default, the cores that we may use. `extra_paths`: Python
+        files to be sealed modules too, called by their stem.
+        Raises Trouble "tool-missing" when bubblewrap is missing or may not work here.
+        """
+        self.sources = tuple(path.resolve() for path in sources)
+        self._work = work.resolve()
+        self._extra = tuple(path.resolve() for path in extra_paths)
+        self._cores = cores or len(os.sched_getaffinity(0))
+        self._numbers = itertools.count(1)
+        self._closed = False
+        self._lock = threading.Lock()
+        self._residents: Residents | None = None
+        self._owned = folders.Owned(self._work / "jobs")
+        self._slots = [self._slot() for _ in range(self._cores)]
+        self._free: queue.LifoQueue[_Slot] = queue.LifoQueue()  # the warm one first
+        for slot in reversed(self._slots):
+            self._free.put(slot)
+        try:
+            hello = self._started(self._slots[0]).hello
+            self.layers = hello.layers
+            self._libraries = hello.libraries
+            self.unloaded: Mapping[str, str] = hello.unloaded
+            self._check()
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @contextlib.contextmanager
+    def job(self, limits: Limits | None = None) -> Iterator[Job]:
+        """A job with its own folder, which is removed at the end; `limits` hold for each call in it."""
+        if self._closed:
+            raise RuntimeError("the door is closed")
+        folder = self._owned.path / f"{next(self._numbers):08d}"
+        folder.mkdir()
+        folder.chmod(0o755)
+        try:
+            yield Job(folder, limits or Limits(), self)
+        finally:
+            try:
+                folders.remove(folder)
+            except FileNotFoundError:
+                pass  # the door was closed meanwhile
+            except OSError:
+                _LOG.warning("A job's folder could not be removed; the next start tries again: %s", folder)
+
+    def close(self) -> None:
+        """End all zygotes and residents with whatever runs in them, and remove the jobs' folders."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            residents = self._residents
+        for slot in self._slots:
+            if slot.sandbox is not None:
+                slot.sandbox.abandon()
+        if residents is not None:
+            residents.close()
+        for _ in self._slots:
+            with contextlib.suppress(queue.Empty):
+                slot = self._free.get(timeout=_CLOSE_S)
+                if slot.sandbox is not None:
+                    slot.sandbox.close()
+                if slot.claim is not None:
+                    slot.claim.close()
+        self._owned.close()
+
+    # --- for jobs --------------------------------------------------------------------------------------------------
+
+    def run(self, order: Order, request: bytes) -> Outcome:
+        """Run one sealed call in the next free zygote. Raises Trouble "tool-crash" when the zygote dies under it."""
+        slot = self._free.get()
+        try:
+            sandbox = self._started(slot)
+            try:
+                return sandbox.call(order, request)
+            except SandboxGone as gone:
+                sandbox.close()
+                slot.sandbox = None
+                raise Trouble("tool-crash", tool="zygote", signal=str(gone)) from None
+        finally:
+            self._free.put(slot)
+
+    def libraries(self, module: str) -> tuple[Agent, ...]:
+        """The libraries that a sealed module declares, with their versions.
+
+        Raises LookupError for a module that does not exist, Trouble "tool-crash" for one that cannot be imported.
+        """
+        if module in self.unloaded:
+            raise Trouble("tool-crash", tool=f"perenne/{module}", signal=self.unloaded[module])
+        if module not in self._libraries and module != worker.__name__:
+            raise LookupError(f"no sealed module: {module}")
+        return tuple(Agent(name, version) for name, version in self._libraries.get(module, {}).items())
+
+    def ask(self, resident: str, job: Job, request: Mapping[str, Json]) -> Answer:
+        """One request to a resident program, started when first needed."""
+        with self._lock:
+            if self._closed:
+                raise RuntimeError("the door is closed")
+            if self._residents is None:
+                self._residents = Residents(self._work, cores=self._cores)
+            residents = self._residents
+        return residents.ask(
+            resident,
+            job.folder,
+            request,
+            wall_s=job.limits.wall_s,
+            memory_bytes=job.limits.memory_bytes,
+            output_bytes=job.limits.output_bytes,
+        )
+
+    # --- inside ----------------------------------------------------------------------------------------------------
+
+    def _slot(self) -> _Slot:
+        # A uid for each zygote, because the kernel counts the processes of a uid, whichever job they belong to.
+        if not bubblewrap.takes_plain_uid():
+            return _Slot(None, None)
+        return _Slot(*bubblewrap.claim_uid())
+
+    def _started(self, slot: _Slot) -> Sandbox:
+        if slot.sandbox is not None and not slot.sandbox.alive():
+            slot.sandbox.close()
+            slot.sandbox = None
+        if self._closed:
+            raise RuntimeError("the door is closed")
+        if slot.sandbox is None:
+            slot.sandbox = Sandbox(self._owned.path, sources=self.sources, uid=slot.uid, extra=self._extra)
+            if self._closed:  # meanwhile, and close() could not know of it
+                slot.sandbox.close()
+                raise RuntimeError("the door is closed")
+        return slot.sandbox
+
+    def _check(self) -> None:
+        with self.job() as job:
+            hidden = job.call(f"{worker.__name__}:{worker.unreachable.__name__}")
+        if hidden:
+            raise Trouble("tool-missing", tool=f"bubblewrap (a job cannot read {', '.join(hidden)})")

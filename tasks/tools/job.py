@@ -1,0 +1,248 @@
+"""One job: a folder with what it was given and what it makes, and the calls that are made in it."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import re
+import shutil
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
+
+from tasks.premis.model import Agent, Limits, Trouble
+from tasks.tools import answers, bubblewrap, folders, programs
+from tasks.tools.answers import Json
+from tasks.tools.residents import Answer
+from tasks.tools.sandbox import Outcome
+from tasks.tools.wire import Bound, Order
+from tasks.tools.words import size
+
+COPIED_BYTES = 256 << 20
+"""Inputs up to this size are copied into the job, larger ones are shown where they lie, read-only."""
+
+_FUNCTION = re.compile(r"\w+(\.\w+)*:\w+")
+_TAIL_CHARACTERS = 4000
+_BLOCK = 1 << 20
+_CANNOT_CLONE = {errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EBADF}
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One call of sealed code or one request to a resident program: what ran, how long, what it said."""
+
+    what: str
+    seconds: float
+    cpu_s: float
+    stderr_sha256: str
+    stderr_tail: str
+
+
+class Runner(Protocol):
+    """What a job needs of its door."""
+
+    sources: tuple[Path, ...]
+
+    def run(self, order: Order, request: bytes) -> Outcome:
+        """Run one sealed call. Raises Trouble when its zygote dies."""
+
+    def libraries(self, module: str) -> tuple[Agent, ...]:
+        """The libraries that a sealed module declares. Raises Trouble when it cannot be loaded."""
+
+    def ask(self, resident: str, job: Job, request: Mapping[str, Json]) -> Answer:
+        """One request to a resident program. Raises Trouble."""
+
+
+class Job:
+    """A folder of its own: `in/` is read-only for the code that is called, `out/` is what it may write."""
+
+    def __init__(self, folder: Path, limits: Limits, runner: Runner) -> None:
+        """Made by Door.job() only; `folder` exists and is empty."""
+        self.folder = folder
+        self.limits = limits
+        self._runner = runner
+        self._agents: dict[Agent, None] = {}
+        self._runs: list[Run] = []
+        self._bound: dict[str, tuple[Bound, Path]] = {}
+        for name, mode in (("in", 0o755), ("out", 0o700)):
+            (folder / name).mkdir()
+            (folder / name).chmod(mode)
+
+    @property
+    def agents(self) -> tuple[Agent, ...]:
+        """Everything that acted in this job so far, in order of first use."""
+        return tuple(self._agents)
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """Every call and request so far."""
+        return tuple(self._runs)
+
+    def used(self, agent: Agent) -> None:
+        """Record that `agent` acted."""
+        self._agents.setdefault(agent)
+
+    # --- files -----------------------------------------------------------------------------------------------------
+
+    def give(self, source: Path, name: str) -> str:
+        """Put a regular file into `in/` under `name` and return its name inside the job (`in/<name>`).
+
+        Raises OSError when it cannot be read, is a link or no regular file, or the name is taken;
+        Trouble "source-changing" when it grows or shrinks meanwhile, "disk-full" when there is no room for it.
+        """
+        if not name or "/" in name or name in (".", ".."):
+            raise ValueError(f"not a file name: {name}")
+        inside = f"in/{name}"
+        fd = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(fd, "rb") as reader:
+            status = os.fstat(fd)
+            if not stat.S_ISREG(status.st_mode):
+                raise OSError(f"not a regular file: {source}")
+            if status.st_size > COPIED_BYTES and (bound := self._shown(source, name, status)):
+                (self.folder / inside).touch(exist_ok=False)
+                self._bound[inside] = (bound, source)
+            else:
+                self._copy(reader, inside, status.st_size)
+        return inside
+
+    def open(self, name: str) -> BinaryIO:
+        """A file of the job, opened for reading without following any link.
+
+        Raises Trouble: "product-missing" when it is not there, "tool-crash" when it is not a regular file.
+        """
+        if name in self._bound:
+            return self._bound[name][1].open("rb")
+        try:
+            return folders.open_regular(self.folder, name)
+        except FileNotFoundError:
+            raise Trouble("product-missing", tool=self._last()) from None
+        except OSError:
+            raise Trouble("tool-crash", tool=self._last(), signal=f"{name} is not a regular file") from None
+
+    def digest(self, name: str) -> tuple[int, str]:
+        """Size and SHA-256 of a file of the job. Raises Trouble like open(), and "output-too-large"."""
+        digest, total = hashlib.sha256(), 0
+        with self.open(name) as reader:
+            if not name.startswith("in/") and os.fstat(reader.fileno()).st_size > self.limits.output_bytes:
+                raise Trouble("output-too-large", limit=size(self.limits.output_bytes))
+            while block := reader.read(_BLOCK):
+                digest.update(block)
+                total += len(block)
+        return total, digest.hexdigest()
+
+    # --- work ------------------------------------------------------------------------------------------------------
+
+    def call(self, function: str, /, *args: Json, **kwargs: Json) -> Any:
+        """Run `module:function` of a sealed module in a process of its own and return its answer, which is JSON.
+
+        The function's working folder is the job's. Raises Trouble: what the function raised, or how it ended.
+        """
+        if not _FUNCTION.fullmatch(function):
+            raise ValueError(f"not module:function: {function}")
+        module = function.partition(":")[0]
+        own = Agent(f"perenne/{module.removeprefix('tasks.sealed.')}", version())
+        self.used(own)
+        for library in self._runner.libraries(module):
+            self.used(library)
+        order = Order(self.folder.name, self.limits, tuple(bound for bound, _ in self._bound.values()))
+        request = json.dumps({"function": function, "args": args, "kwargs": kwargs}).encode()
+        outcome = self._runner.run(order, request)
+        tail = outcome.said.decode("utf-8", "replace")[-_TAIL_CHARACTERS:]
+        report = outcome.report
+        self._runs.append(Run(function, report.seconds, report.cpu_s, outcome.said_sha256, tail))
+        answer = answers.weigh(outcome, own.name, self.limits)
+        for program in answer.programs:
+            self._used_program(program)
+        if answer.trouble is not None:
+            raise answer.trouble
+        return answer.value
+
+    def ask(self, resident: str, request: Mapping[str, Json]) -> dict[str, Any]:
+        """Send one request to a resident program ("office", "verapdf", "siegfried") and return its reply.
+
+        Names in the request are relative to the job's folder. Raises Trouble.
+        """
+        named = request.get("files")
+        for name in named if isinstance(named, list | tuple) else ():
+            if name in self._bound:  # residents copy from the job's folder, so it must be there
+                self._copy_bound(str(name))
+        answer = self._runner.ask(resident, self, request)
+        for agent in answer.agents:
+            self.used(agent)
+        said = hashlib.sha256(answer.stderr_tail.encode()).hexdigest()
+        self._runs.append(Run(resident, answer.seconds, 0.0, said, answer.stderr_tail[-_TAIL_CHARACTERS:]))
+        return answer.reply
+
+    # --- the rest --------------------------------------------------------------------------------------------------
+
+    def _last(self) -> str:
+        return self._runs[-1].what if self._runs else "perenne"
+
+    def _used_program(self, name: str) -> None:
+        row = programs.tool(name)
+        found = programs.probe(row) if row else None
+        if found:
+            self.used(Agent(name, found))
+
+    def _shown(self, source: Path, name: str, status: os.stat_result) -> Bound | None:
+        # A plain uid is not the file's owner, so what is not for everybody must be copied for it.
+        if bubblewrap.takes_plain_uid() and not status.st_mode & stat.S_IROTH:
+            return None
+        real = source.parent.resolve() / source.name
+        for number, folder in enumerate(self._runner.sources):
+            if real.is_relative_to(folder):
+                return Bound(name, number, str(real.relative_to(folder)), status.st_dev, status.st_ino)
+        return None
+
+    def _copy(self, reader: BinaryIO, inside: str, expected: int) -> None:
+        target = self.folder / inside
+        try:
+            with open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444), "wb") as writer:
+                os.fchmod(writer.fileno(), 0o444)
+                copied = _copied(reader, writer)
+        except OSError as problem:
+            if problem.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            target.unlink(missing_ok=True)
+            free = size(shutil.disk_usage(self.folder).free)
+            raise Trouble("disk-full", folder=str(self.folder.parent), free=free, need=size(expected)) from None
+        if copied != expected:
+            target.unlink()
+            raise Trouble("source-changing")
+
+    def _copy_bound(self, name: str) -> None:
+        bound, source = self._bound.pop(name)
+        (self.folder / name).unlink()
+        with source.open("rb") as reader:
+            status = os.fstat(reader.fileno())
+            if (status.st_dev, status.st_ino) != (bound.device, bound.inode):
+                raise Trouble("source-changing")
+            self._copy(reader, name, status.st_size)
+
+
+@cache
+def version() -> str:
+    """The version of Perenne that is installed."""
+    try:
+        return metadata.version("perenne")
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _copied(reader: BinaryIO, writer: BinaryIO) -> int:
+    """Copy all of a file, by the file system itself where it can; returns the number of bytes."""
+    try:
+        while os.copy_file_range(reader.fileno(), writer.fileno(), 1 << 30):
+            pass
+    except OSError as problem:
+        if problem.errno not in _CANNOT_CLONE:
+            raise
+        shutil.copyfileobj(reader, writer, _BLOCK)
+        writer.flush()
+    return os.fstat(writer.fileno()).st_size

@@ -1,0 +1,160 @@
+"""A machine-wide place for one resident program: a number that only one process can hold, and the folders it works in.
+
+The number is an flock on a file, so it is free again whatever ends its holder. The folders `in/` and `out/` are all
+that the program sees of the job at hand; they are emptied between two requests, and so is `home/` between two programs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from tasks.premis.model import Trouble
+from tasks.tools import bubblewrap, folders
+from tasks.tools.words import size
+
+_ALL = 0o755  # the program's plain uid is not the owner
+_COPIED = 1 << 20
+
+
+class Slot:
+    """One taken place, until it is closed."""
+
+    def __init__(self, folder: Path, lock: int) -> None:
+        self.folder = folder
+        self._lock: int | None = lock
+        self.inputs, self.outputs, self.home = folder / "in", folder / "out", folder / "home"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        for part in (self.inputs, self.outputs, self.home):
+            part.mkdir(exist_ok=True)
+            part.chmod(_ALL)
+        if bubblewrap.takes_plain_uid():
+            for part in (self.outputs, self.home):
+                os.chown(part, bubblewrap.PLAIN_UID, bubblewrap.PLAIN_UID)
+        self.clear()
+
+    def fill(self, job: Path, names: Iterable[str]) -> None:
+        """Copy files of a job's folder into the slot, under the same names.
+
+        Raises Trouble: "tool-crash" for one that is not a regular file of the job, because an earlier step put
+        something else there; "disk-full".
+        """
+        for name in names:
+            target = self.folder / name
+            try:
+                with folders.open_regular(job, name) as source:
+                    target.parent.mkdir(mode=_ALL, parents=True, exist_ok=True)
+                    _copy(source.fileno(), target)
+            except OSError as problem:
+                raise _not_copied(name, job, problem) from None
+
+    def collect(self, job: Path, but: frozenset[str]) -> None:
+        """Copy what the program made in `out/` to the job's `out/`, besides the files named in `but` (its inputs).
+
+        Copied, not moved: the program may still hold what it wrote open. Raises Trouble: "tool-crash" when it left
+        anything but regular files, "disk-full".
+        """
+        for entry in sorted(os.listdir(self.outputs)):
+            name = f"out/{entry}"
+            if name in but:
+                continue
+            try:
+                with folders.open_regular(self.folder, name) as made:
+                    (job / name).unlink(missing_ok=True)
+                    _copy(made.fileno(), job / name)
+            except OSError as problem:
+                raise _not_copied(name, job, problem) from None
+
+    def empty(self) -> None:
+        """Remove the files of a request. Raises OSError when something cannot be removed."""
+        for folder in (self.inputs, self.outputs):
+            _empty(folder)
+
+    def clear(self) -> None:
+        """Remove everything that a former program left. Raises OSError when something cannot be removed."""
+        for folder in (self.inputs, self.outputs, self.home):
+            _empty(folder)
+        (self.home / "tmp").mkdir()
+        if bubblewrap.takes_plain_uid():
+            os.chown(self.home / "tmp", bubblewrap.PLAIN_UID, bubblewrap.PLAIN_UID)
+
+    def close(self) -> None:
+        """Remove what is left and give the place up; a second call does nothing."""
+        if self._lock is None:
+            return
+        with contextlib.suppress(OSError):  # the next holder tries again before it starts anything
+            self.clear()
+        os.close(self._lock)
+        self._lock = None
+
+
+def take(root: Path, kind: str, places: int) -> Slot | None:
+    """A free place of this kind, of which the machine has `places`; None when all are taken."""
+    for number in range(places):
+        lock = os.open(root / f"{kind}-{number}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+            continue
+        try:
+            return Slot(root / f"{kind}-{number}", lock)
+        except BaseException:
+            os.close(lock)
+            raise
+    return None
+
+
+@contextlib.contextmanager
+def waiting(root: Path, kind: str) -> Iterator[None]:
+    """Let the holders of all places know that a process without any waits for one."""
+    fd = _waiters(root, kind)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(fd)
+
+
+def others_wait(root: Path, kind: str) -> bool:
+    """Whether some process waits for a place."""
+    fd = _waiters(root, kind)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+    return False
+
+
+def _waiters(root: Path, kind: str) -> int:
+    return os.open(root / f"{kind}.waiting", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+
+
+def _copy(source: int, target: Path) -> None:
+    # Into a file that did not exist and is no link; a program of another uid may read it.
+    fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+    os.fchmod(fd, 0o644)  # whatever the umask: the reader is another uid
+    with open(source, "rb", closefd=False) as reader, open(fd, "wb") as writer:
+        shutil.copyfileobj(reader, writer, _COPIED)
+
+
+def _not_copied(name: str, job: Path, problem: OSError) -> Trouble:
+    if problem.errno not in (errno.ENOSPC, errno.EDQUOT):
+        return Trouble("tool-crash", tool="perenne", signal=f"{name}: {problem.strerror or problem}")
+    need, free = (job / name).lstat().st_size, shutil.disk_usage(job).free
+    return Trouble("disk-full", folder=str(job.parent), free=size(free), need=size(need))
+
+
+def _empty(folder: Path) -> None:
+    for entry in os.scandir(folder):
+        if entry.is_dir(follow_symlinks=False):
+            folders.remove(Path(entry.path))
+        else:
+            Path(entry.path).unlink()

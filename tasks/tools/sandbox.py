@@ -1,0 +1,223 @@
+"""The parent's handle of one zygote: start it, hand it one call at a time, notice its death."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tasks.premis.model import Trouble
+from tasks.tools import bubblewrap, seal, wire
+from tasks.tools.wire import Order, Report
+from tasks.tools.zygote import Settings
+
+FLOOD_BYTES = 64 << 20
+"""A job that says more than this on standard output and error is killed."""
+
+_KEPT_BYTES = 1 << 20
+_CHUNK = 1 << 16
+_START_S = 120.0
+_GRACE_S = 30.0  # a zygote that is so much later than the job's own limit has itself stopped working
+_CLOSE_S = 5.0
+
+
+class SandboxGone(Exception):  # noqa: N818  an event, said by its name
+    """The zygote died or answers no more; its sandbox is gone with every process in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one call: the zygote's report, the job's own answer if any, and what it said on the way."""
+
+    report: Report
+    answer: bytes | None
+    said: bytes
+    said_sha256: str
+
+
+class Sandbox:
+    """One zygote in bubblewrap. Not thread-safe: one call at a time."""
+
+    def __init__(self, jobs: Path, *, sources: Sequence[Path], uid: int | None, extra: Sequence[Path]) -> None:
+        """Start it and wait until it is ready.
+
+        Raises Trouble: "tool-missing" when bubblewrap is missing or may not make a sandbox here, "tool-crash" when
+        the zygote itself does not start.
+        """
+        sandbox = _sandbox(jobs, sources, extra)
+        self._sock, theirs = wire.pair()
+        parent = os.pidfd_open(os.getpid())
+        # An ordinary user is a plain uid outside; root without CAP_SYS_ADMIN stays root, however little it can do.
+        plain = uid is not None or bubblewrap.footing() is bubblewrap.Footing.USER
+        settings = Settings(theirs.fileno(), parent, uid, plain, tuple(map(str, extra)))
+        with tempfile.TemporaryFile() as said:
+            try:
+                self._process = subprocess.Popen(
+                    [*sandbox, *_python(settings)],
+                    stdin=subprocess.DEVNULL,
+                    stdout=said,
+                    stderr=said,
+                    env={**bubblewrap.ENVIRONMENT, "HOME": "/tmp"},  # noqa: S108
+                    pass_fds=(theirs.fileno(), parent),
+                    start_new_session=True,  # an interrupt from the keyboard is for the parent alone
+                )
+            finally:
+                theirs.close()
+                os.close(parent)
+            try:
+                self.hello = self._greeted()
+            except SandboxGone:
+                self.close()
+                said.seek(0)
+                raise _not_started(said.read()) from None
+
+    def call(self, order: Order, request: bytes) -> Outcome:
+        """Run one job to its end, within its limits. Raises SandboxGone."""
+        with contextlib.ExitStack() as held:
+            reader, writer = os.pipe2(os.O_CLOEXEC)
+            held.callback(os.close, reader)
+            asked, answer = wire.request_file(request), wire.answer_file()
+            held.callback(os.close, answer)
+            try:
+                wire.send(self._sock, order, (asked, answer, writer))
+            except OSError:
+                raise SandboxGone("the zygote is gone") from None
+            finally:
+                os.close(asked)
+                os.close(writer)
+            ear = _Ear(reader)
+            report = self._awaited(order, ear)
+            ear.drain()
+            return Outcome(report, wire.read_answer(answer), ear.kept, ear.digest.hexdigest())
+
+    def alive(self) -> bool:
+        """Whether the sandbox still runs."""
+        return self._process.poll() is None
+
+    def close(self) -> None:
+        """End it: the zygote exits when its socket closes, and all else in the sandbox with it."""
+        self.abandon()
+        self._sock.close()
+        try:
+            self._process.wait(_CLOSE_S)
+        except subprocess.TimeoutExpired:
+            for pid in (*_children(self._process.pid), self._process.pid):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            self._process.wait()
+
+    def abandon(self) -> None:
+        """Let it end without waiting, also while another thread waits for a job: that call raises SandboxGone."""
+        with contextlib.suppress(OSError):
+            self._sock.shutdown(socket.SHUT_RDWR)
+
+    def _greeted(self) -> wire.Hello:
+        if not _readable(self._sock.fileno(), _START_S):
+            raise SandboxGone("the zygote does not start")
+        data, _ = wire.receive(self._sock)
+        if not data:
+            raise SandboxGone("the zygote does not start")
+        hello = wire.hello(data)
+        if hello.threads != 1:
+            self.close()
+            raise Trouble("tool-crash", tool="zygote", signal=f"{hello.threads} threads, where a fork allows one")
+        return hello
+
+    def _awaited(self, order: Order, ear: _Ear) -> Report:
+        deadline = time.monotonic() + order.limits.wall_s + _GRACE_S
+        poll = select.poll()
+        poll.register(self._sock, select.POLLIN)
+        poll.register(ear.fd, select.POLLIN)
+        stopped = False
+        while True:
+            ready = {fd for fd, _ in poll.poll(max(0.0, deadline - time.monotonic()) * 1000)}
+            if self._sock.fileno() in ready:
+                data, _ = wire.receive(self._sock)
+                if not data:
+                    raise SandboxGone("the zygote was killed")
+                return wire.report(data)
+            if not ready:
+                self.close()
+                raise SandboxGone("the zygote does not answer")
+            if not ear.listen():
+                poll.unregister(ear.fd)
+            if ear.heard > FLOOD_BYTES and not stopped:
+                stopped = True
+                with contextlib.suppress(OSError):
+                    self._sock.send(wire.STOP)
+
+
+class _Ear:
+    """Reads a job's standard output and error: keeps the last MiB, digests all."""
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        self.kept = b""
+        self.heard = 0
+        self.digest = hashlib.sha256()
+        os.set_blocking(fd, False)
+
+    def listen(self) -> bool:
+        """Take what is there, once; False when nothing is there or no more can come."""
+        try:
+            data = os.read(self.fd, _CHUNK)
+        except BlockingIOError:
+            return False
+        self.heard += len(data)
+        self.digest.update(data)
+        self.kept = (self.kept + data)[-_KEPT_BYTES:]
+        return bool(data)
+
+    def drain(self) -> None:
+        """Take all that is left in the pipe; its writers are dead."""
+        while self.listen():
+            pass
+
+
+def _sandbox(jobs: Path, sources: Sequence[Path], extra: Sequence[Path]) -> list[str]:
+    root = bubblewrap.takes_plain_uid()
+    return bubblewrap.command(
+        read=extra,
+        write={seal.JOBS: jobs},
+        read_at={f"{seal.SOURCES}/{number}": path for number, path in enumerate(sources)},
+        capabilities=seal.CAPABILITIES_OF_ROOT if root else seal.CAPABILITIES,
+        folders=(seal.JOB, seal.TEMPORARY),
+        proc=seal.PROC,
+    )
+
+
+def _python(settings: Settings) -> list[str]:
+    # -P: only our checkout and the installed packages are importable, never the present folder.
+    start = "import sys; sys.path.insert(0, sys.argv[1]); from tasks.tools.zygote import main; main(sys.argv[2])"
+    return [sys.executable, "-s", "-P", "-c", start, str(bubblewrap.CODE.parent), settings.argument()]
+
+
+def _not_started(said: bytes) -> Trouble:
+    lines = said.decode("utf-8", "replace").strip().splitlines()
+    last = lines[-1] if lines else "it said nothing"
+    if last.startswith("bwrap:"):
+        # The place for a door without bubblewrap (Landlock, seccomp and limits alone) is here.
+        return Trouble("tool-missing", tool=f"bubblewrap ({last})")
+    return Trouble("tool-crash", tool="zygote", signal=last)
+
+
+def _readable(fd: int, patience_s: float) -> bool:
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    return bool(poll.poll(patience_s * 1000))
+
+
+def _children(pid: int) -> list[int]:
+    with contextlib.suppress(OSError):
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()]
+    return []

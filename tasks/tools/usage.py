@@ -1,0 +1,94 @@
+"""What the processes of one job use at this moment, seen from their zygote (pid 1 of the sandbox).
+
+Only what the kernel counts is believed: a job may lie about everything else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Iterable, Iterator
+
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+_EXACT = (b"Pss_Anon:", b"Pss_Shmem:")
+_SECTOR = 512
+
+
+def processes(but: frozenset[int]) -> list[int]:
+    """All processes of the sandbox besides those named: the job's."""
+    return [pid for name in os.listdir("/proc") if name.isdigit() and (pid := int(name)) not in but]
+
+
+def memory(pids: Iterable[int], enough: int) -> int:
+    """Bytes of memory in use that no file backs.
+
+    The quick count takes pages that the job shares with its zygote once for each process, so when it passes
+    `enough` they are counted exactly, each shared page by its share.
+    """
+    pids = list(pids)
+    quick = sum(_resident(pid) for pid in pids)
+    return quick if quick <= enough else sum(_proportional(pid) for pid in pids)
+
+
+def disk(folder: str, pids: Iterable[int], enough: int, names: int) -> int:
+    """Bytes on disk below `folder` and in files of its device that were deleted but are still open.
+
+    Stops as soon as `enough` is passed. More than `names` files and folders, or a folder that cannot be looked
+    into, count as more than enough: what cannot be measured is not allowed.
+    """
+    used = count = 0
+    for size in _tree(folder):
+        used, count = used + size, count + 1
+        if used > enough or count > names or size < 0:
+            return enough + 1
+    device = os.lstat(folder).st_dev
+    deleted = {inode: size for pid in pids for inode, size in _deleted(pid, device)}
+    return used + sum(deleted.values())
+
+
+def _resident(pid: int) -> int:
+    with contextlib.suppress(OSError, IndexError), open(f"/proc/{pid}/statm", "rb") as statm:
+        fields = statm.read().split()
+        return (int(fields[1]) - int(fields[2])) * _PAGE
+    return 0
+
+
+def _proportional(pid: int) -> int:
+    try:
+        with open(f"/proc/{pid}/smaps_rollup", "rb") as rollup:
+            return sum(int(line.split()[1]) << 10 for line in rollup if line.startswith(_EXACT))
+    except OSError:
+        return _resident(pid)  # it ended (then this is 0), or made itself unreadable (then it is counted in full)
+
+
+def _tree(top: str) -> Iterator[int]:
+    # Bytes of everything below a folder; a negative number for what cannot be looked at.
+    waiting = [top]
+    try:
+        while waiting:
+            for entry in _listed(waiting.pop()):
+                with contextlib.suppress(FileNotFoundError):  # removed meanwhile: the job may be running
+                    status = entry.stat(follow_symlinks=False)
+                    yield status.st_blocks * _SECTOR
+                    if stat.S_ISDIR(status.st_mode):
+                        waiting.append(entry.path)
+    except OSError:
+        yield -1
+
+
+def _listed(folder: str) -> list[os.DirEntry[str]]:
+    try:
+        return list(os.scandir(folder))
+    except FileNotFoundError:
+        return []
+
+
+def _deleted(pid: int, device: int) -> Iterator[tuple[int, int]]:
+    # (inode, bytes) of the open files of a process that no folder names any more.
+    with contextlib.suppress(OSError):
+        for fd in os.listdir(f"/proc/{pid}/fd"):
+            with contextlib.suppress(OSError):
+                status = os.stat(f"/proc/{pid}/fd/{fd}")  # noqa: PTH116  in every tick: no Path objects
+                if stat.S_ISREG(status.st_mode) and status.st_nlink == 0 and status.st_dev == device:
+                    yield status.st_ino, status.st_blocks * _SECTOR

@@ -1,0 +1,275 @@
+"""pid 1 of a sandbox: a single-threaded Python that has every sealed module loaded and forks a sealed job for each
+order that comes over its socket, so that a job costs milliseconds and still starts from clean memory.
+
+It never meets hostile bytes itself. It ends, and with it everything in the sandbox, as soon as its socket or the
+process that started it is gone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import importlib.util
+import itertools
+import json
+import os
+import pkgutil
+import select
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+from types import ModuleType
+
+from tasks.tools import kernel, seal, usage, wire, worker
+from tasks.tools.seal import Sealing
+from tasks.tools.wire import Hello, Order, Report
+
+MOST_NAMES = 10_000
+"""Files and folders that one job may make."""
+
+_TICK_S = 0.05
+_MOST_DESCRIPTORS = 1 << 20
+_KEEPER = ("/bin/sleep", "infinity")
+
+_WARM = (
+    ("PIL.Image", "init"),  # else Pillow looks for its decoders in each job
+    ("weasyprint.text.fonts", "FontConfiguration"),  # starts fontconfig
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the door tells its zygote on the command line: see Sealing. `extra`: more modules, each a Python file."""
+
+    socket: int
+    parent: int
+    uid: int | None
+    plain: bool
+    extra: tuple[str, ...] = ()
+
+    def argument(self) -> str:
+        """The settings as one word of a command line."""
+        return json.dumps(asdict(self))
+
+
+def main(argument: str) -> None:
+    """Load, greet, and serve until the door is gone. Never returns."""
+    raw = json.loads(argument)
+    settings = Settings(**{**raw, "extra": tuple(raw["extra"])})
+    sealing = seal.prepared(settings.uid, plain=settings.plain, extra=settings.extra)
+    libraries, unloaded = load(settings.extra)
+    unloaded |= _warm(_WARM)
+    gc.collect()
+    gc.freeze()  # else a collection in a job would copy all memory that it shares with us
+    for fd in (settings.socket, settings.parent):
+        os.set_inheritable(fd, False)
+    sock = socket.socket(fileno=settings.socket)
+    greeting = Hello(threads(), sealing.layers(), libraries, unloaded)
+    with contextlib.suppress(OSError):
+        wire.send(sock, greeting)
+        serve(Zygote(sock, settings.parent, sealing, os.open("/proc/self/ns/pid", os.O_RDONLY)))
+    os._exit(0)
+
+
+def threads() -> int:
+    """The threads of this process; a fork is safe with one only."""
+    return len(os.listdir("/proc/self/task"))
+
+
+# --- loading -------------------------------------------------------------------------------------------------------
+
+
+def load(extra: Iterable[str]) -> tuple[dict[str, dict[str, str]], dict[str, str]]:
+    """Import all sealed modules and the `extra` files.
+
+    Returns the versions of the libraries that each (or else its package) declares in LIBRARIES, and why the others
+    cannot be imported.
+    """
+    libraries: dict[str, dict[str, str]] = {}
+    unloaded: dict[str, str] = {}
+    for name, path in (*((name, None) for name in _sealed()), *((Path(path).stem, path) for path in extra)):
+        try:
+            module = importlib.import_module(name) if path is None else _from_file(name, path)
+            inherited = libraries.get(name.rpartition(".")[0], {})
+            declared = getattr(module, "LIBRARIES", None)
+            libraries[name] = inherited if declared is None else {item: metadata.version(item) for item in declared}
+        except Exception as problem:
+            unloaded[name] = _said(problem)
+    return libraries, unloaded
+
+
+def _sealed() -> Iterator[str]:
+    package = importlib.import_module("tasks.sealed")
+    yield from sorted(found.name for found in pkgutil.walk_packages(package.__path__, "tasks.sealed.", onerror=_ignore))
+
+
+def _ignore(_name: str) -> None:
+    """A package that cannot be imported is reported by load()."""
+
+
+def _from_file(name: str, path: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ImportError(path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _warm(functions: Iterable[tuple[str, str]]) -> dict[str, str]:
+    failed: dict[str, str] = {}
+    for module, function in functions:
+        if module in sys.modules:
+            try:
+                getattr(sys.modules[module], function)()
+            except Exception as problem:
+                failed[module] = _said(problem)
+    return failed
+
+
+def _said(problem: BaseException) -> str:
+    return f"{type(problem).__name__}: {problem}"[:300]
+
+
+# --- serving -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Zygote:
+    """The descriptors and the sealing that serve all jobs."""
+
+    sock: socket.socket
+    parent: int
+    sealing: Sealing
+    own_pids: int
+
+
+def serve(zygote: Zygote) -> None:
+    """Do one order after the other. Returns when the door is gone."""
+    poll = select.poll()
+    poll.register(zygote.sock, select.POLLIN)
+    poll.register(zygote.parent, select.POLLIN)
+    while not any(fd == zygote.parent for fd, _ in poll.poll()):
+        data, fds = wire.receive(zygote.sock)
+        if not data:
+            return
+        if data != wire.STOP:  # else it comes too late: its job is done
+            wire.send(zygote.sock, _job(zygote, wire.order(data), fds))
+
+
+def _job(zygote: Zygote, order: Order, fds: tuple[int, ...]) -> Report:
+    started = time.monotonic()
+    keeper = _new_pids(zygote)
+    pid = os.fork()  # after the keeper, so that it is born into the same namespace
+    if pid == 0:
+        _worker(zygote.sealing, order, *fds)
+    for fd in fds:
+        os.close(fd)
+    cause = _watch(zygote, pid, keeper, order, started)
+    os.kill(keeper, signal.SIGKILL)  # and the kernel kills all others of its namespace
+    _, status, used = os.wait4(pid, 0)
+    os.waitpid(keeper, 0)  # returns when every process of the job is gone
+    code = os.waitstatus_to_exitcode(status)
+    return Report(
+        cause=cause or _excess(order, keeper),
+        signal=max(0, -code),
+        code=max(0, code),
+        seconds=time.monotonic() - started,
+        cpu_s=used.ru_utime + used.ru_stime,
+    )
+
+
+def _new_pids(zygote: Zygote) -> int:
+    """Make a pid namespace for the next children; returns its pid 1, which does nothing but bury orphans.
+
+    It is a program of its own: forking us once more would cost the milliseconds that a small program does not, and
+    the worker must not be pid 1, from which the kernel keeps the signals that tell of a crash.
+    """
+    kernel.setns(zygote.own_pids, kernel.CLONE_NEWPID)  # only from our own can another one be made
+    kernel.unshare(kernel.CLONE_NEWPID)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # inherited: the kernel then buries its children by itself
+    try:
+        return os.posix_spawn(_KEEPER[0], _KEEPER, {})
+    finally:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+
+
+def _watch(zygote: Zygote, pid: int, keeper: int, order: Order, started: float) -> str:
+    """Wait for the end of a job or for a reason to kill it; returns the reason, "" when it ended by itself."""
+    process = os.pidfd_open(pid)
+    try:
+        poll = select.poll()
+        for fd in (process, zygote.parent, zygote.sock.fileno()):
+            poll.register(fd, select.POLLIN)
+        end, tick = started + order.limits.wall_s, started + _TICK_S
+        while True:
+            ready = {fd for fd, _ in poll.poll(max(0.0, min(end, tick) - time.monotonic()) * 1000)}
+            if zygote.parent in ready or (zygote.sock.fileno() in ready and not _stopped(zygote.sock)):
+                os._exit(1)  # we are pid 1: all that runs in the sandbox ends with us
+            if process in ready:
+                return ""
+            now = time.monotonic()
+            if zygote.sock.fileno() in ready:
+                return "flood"
+            if now >= end:
+                return "timeout"
+            if now >= tick:
+                tick = now + _TICK_S
+                if cause := _excess(order, keeper):
+                    return cause
+    finally:
+        os.close(process)
+
+
+def _stopped(sock: socket.socket) -> bool:
+    data, _ = wire.receive(sock)
+    return data == wire.STOP
+
+
+def _excess(order: Order, keeper: int) -> str:
+    limits = order.limits
+    running = usage.processes(but=frozenset((os.getpid(), keeper)))
+    if len(running) > limits.processes:
+        return "processes"
+    if usage.memory(running, limits.memory_bytes) > limits.memory_bytes:
+        return "memory"
+    out = f"{seal.JOBS}/{order.job}/out"
+    if usage.disk(out, running, limits.output_bytes, MOST_NAMES) > limits.output_bytes:
+        return "output"
+    return ""
+
+
+def _worker(sealing: Sealing, order: Order, request: int, answer: int, stderr: int) -> None:
+    """In the fork: seal this process and work. Never returns."""
+    code = 1
+    try:
+        os.setsid()  # a signal to its own group stays with the job
+        request, answer = _descriptors(request, answer, stderr, sealing.ruleset)
+        seal.enter(sealing, order)
+        worker.work(sealing, order, request, answer)
+        code = 0
+    except BaseException as problem:  # told in the job's standard error, as no answer may exist
+        os.write(2, f"{_said(problem)}\n".encode())
+    finally:
+        os._exit(code)
+
+
+def _descriptors(request: int, answer: int, stderr: int, ruleset: int | None) -> tuple[int, int]:
+    # 0: nothing, 1 and 2: the pipe; all others of the zygote are closed, whatever library opened them.
+    os.dup2(stderr, 1)
+    os.dup2(stderr, 2)
+    kept = sorted(fd for fd in (request, answer, ruleset) if fd is not None)
+    for low, high in itertools.pairwise((2, *kept, _MOST_DESCRIPTORS)):
+        os.closerange(low + 1, high)
+    return request, answer
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,21 @@
+"""A door whose zygotes know the hostile functions beside the sealed code."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tasks.tools.door import Door
+
+HOSTILE = Path(__file__).parents[3] / "fixtures" / "fakes" / "hostile_jobs.py"
+
+
+@pytest.fixture(scope="package")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("store")
+
+
+@pytest.fixture(scope="package")
+def door(tmp_path_factory: pytest.TempPathFactory, sources: Path) -> Iterator[Door]:
+    with Door(tmp_path_factory.mktemp("work"), sources=(sources,), cores=2, extra_paths=(HOSTILE,)) as door:
+        yield door

@@ -1,0 +1,117 @@
+"""kill -9 at every place: nothing is left behind, the trouble is told, and work goes on."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from tasks.premis.model import Trouble
+from tasks.tools.door import Door
+
+pytestmark = pytest.mark.slow
+
+HOSTILE = Path(__file__).parents[3] / "fixtures" / "fakes" / "hostile_jobs.py"
+
+PARENT = """
+import os, sys, threading
+from pathlib import Path
+from tasks.tools.door import Door
+door = Door(Path(sys.argv[1]), cores=2, extra_paths=(Path(sys.argv[2]),))
+def work(function):
+    with door.job() as job:
+        job.call("hostile_jobs:" + function)
+for function in ("ignore_signals", "leave_and_stay"):
+    threading.Thread(target=work, args=(function,), daemon=True).start()
+print("started", flush=True)
+threading.Event().wait()
+"""
+
+
+def descendants(pid: int) -> list[int]:
+    with contextlib.suppress(OSError):
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return [found for child in map(int, children) for found in (child, *descendants(child))]
+    return []
+
+
+def running(pids: list[int]) -> list[int]:
+    alive = []
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
+                alive.append(pid)
+    return alive
+
+
+def gone_within(pids: list[int], seconds: float) -> bool:
+    end = time.monotonic() + seconds
+    while running(pids) and time.monotonic() < end:
+        time.sleep(0.02)
+    return not running(pids)
+
+
+def test_a_killed_parent_leaves_no_process_and_the_next_start_removes_its_folders(tmp_path: Path):
+    arguments = [sys.executable, "-c", PARENT, str(tmp_path), str(HOSTILE)]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        assert parent.stdout.readline() == "started\n"
+        end = time.monotonic() + 20
+        while len(below := _started_by(parent.pid)) < 9 and time.monotonic() < end:
+            time.sleep(0.05)
+        parent.kill()
+    assert len(below) >= 9  # twice: bwrap, zygote, keeper, worker; and one daemon
+    assert gone_within(below, 3)
+    assert len(list((tmp_path / "jobs").iterdir())) == 1
+    with Door(tmp_path, cores=1):
+        assert len(list((tmp_path / "jobs").iterdir())) == 1
+
+
+def _started_by(pid: int) -> list[int]:
+    # Every thread of the parent has children of its own.
+    with contextlib.suppress(OSError):
+        tasks = [int(name) for name in os.listdir(f"/proc/{pid}/task")]
+        return [
+            found
+            for task in tasks
+            for child in Path(f"/proc/{pid}/task/{task}/children").read_text().split()
+            for found in (int(child), *descendants(int(child)))
+        ]
+    return []
+
+
+def test_a_killed_zygote_is_told_and_replaced(tmp_path: Path):
+    with Door(tmp_path, cores=1, extra_paths=(HOSTILE,)) as door:
+        sandbox = _started_by(os.getpid())
+        zygote = max(pid for pid in sandbox if b"zygote" in Path(f"/proc/{pid}/cmdline").read_bytes())
+        with door.job() as job:
+            threading.Timer(0.3, os.kill, (zygote, signal.SIGKILL)).start()
+            with pytest.raises(Trouble) as caught:
+                job.call("hostile_jobs:ignore_signals")
+            assert (caught.value.code, caught.value.detail["tool"]) == ("tool-crash", "zygote")
+            assert job.call("hostile_jobs:echo", "again")["values"] == ["again"]
+
+
+def test_a_zygote_killed_between_two_jobs_is_not_noticed(tmp_path: Path):
+    with Door(tmp_path, cores=1, extra_paths=(HOSTILE,)) as door:
+        for pid in _started_by(os.getpid()):
+            if b"zygote" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+        time.sleep(0.2)
+        with door.job() as job:
+            assert job.call("hostile_jobs:echo", 1)["values"] == [1]
+
+
+def test_a_closed_door_leaves_no_process(tmp_path: Path):
+    before = set(_started_by(os.getpid()))
+    door = Door(tmp_path, cores=1, extra_paths=(HOSTILE,))
+    mine = [pid for pid in _started_by(os.getpid()) if pid not in before]
+    assert mine
+    door.close()
+    assert running(mine) == []

@@ -1,0 +1,56 @@
+"""Programs that sealed code starts inside a job."""
+
+import pytest
+
+from tasks.premis.model import Limits, Trouble
+from tasks.tools import programs
+from tasks.tools.door import Door
+
+
+def test_a_programs_exit_code_and_output_come_back(door: Door):
+    with door.job() as job:
+        code, _out, err = job.call("hostile_jobs:executed", "mutool", "-v", check=False)
+    assert code in (0, 1)
+    assert "mutool" in err
+
+
+def test_a_failing_program_is_told_by_its_name_and_last_words(door: Door):
+    with door.job() as job, pytest.raises(Trouble) as caught:
+        job.call("hostile_jobs:executed", "pdftoppm", "in/nothing.pdf", "out/page")
+    assert caught.value.code == "tool-crash"
+    assert caught.value.detail["tool"] == "pdftoppm"
+    assert caught.value.detail["signal"].startswith("exit 1: ")
+
+
+def test_a_program_has_its_own_time_limit(door: Door):
+    with door.job(Limits(wall_s=20)) as job, pytest.raises(Trouble) as caught:
+        job.call("hostile_jobs:slow_program", 0.2)
+    assert (caught.value.code, caught.value.detail) == ("tool-timeout", {"tool": "tesseract", "limit": "0.2 s"})
+
+
+def test_a_program_without_a_row_is_not_started(door: Door):
+    with door.job() as job, pytest.raises(Trouble) as caught:
+        job.call("hostile_jobs:executed", "curl", "--version")
+    assert "curl has no row" in caught.value.detail["signal"]
+
+
+def test_the_environment_of_a_program_is_fixed(door: Door):
+    with door.job() as job:
+        told = job.call("hostile_jobs:environment")
+    assert told["TZ"] == "UTC"
+    assert told["LC_ALL"] == "C.UTF-8"
+    assert told["OMP_THREAD_LIMIT"] == "1"
+    assert told["HOME"] == told["TMPDIR"] == "/box/tmp"
+
+
+@pytest.mark.parametrize("name", ["bubblewrap", "tesseract", "mutool", "pdftoppm"])
+def test_a_program_says_its_version(name: str):
+    row = programs.tool(name)
+    assert row is not None
+    version = programs.probe(row)
+    assert version is not None
+    assert version[0].isdigit()
+
+
+def test_a_missing_program_has_no_version():
+    assert programs.probe(programs.Tool("x", "a-program-that-nobody-has", (), "(.*)", "x")) is None
