@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from enum import IntEnum
 
-import click
 import typer
 
 from flows.command import ask, run, up
@@ -40,16 +39,9 @@ for family in (run, up, ask):
 
 
 def app() -> int:
-    """Run the command line; returns the exit code."""
+    """Run the command line; returns the exit code. Wrong use ends in typer's own way, with exit code 2."""
     try:
-        return int(cli(standalone_mode=False) or 0)
-    except click.exceptions.Exit as e:
-        return e.exit_code
-    except click.Abort:
-        return 130
-    except click.ClickException as e:
-        e.show()
-        return Exit.USE
+        cli()
     except (PolicyError, ConfigError, BatchError, UnknownAip) as e:
         return _say(e, Exit.USE)
     except NotFit as e:
@@ -59,6 +51,7 @@ def app() -> int:
     except KeyboardInterrupt:
         sys.stderr.write("Stopped. The same command goes on from here.\n")
         return 130
+    return Exit.GOOD
 
 
 def _say(error: Exception, code: Exit) -> int:

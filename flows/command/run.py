@@ -183,7 +183,7 @@ def _sweep(home: Home, address: stack.Address) -> None:
 
 def _quiet_prefect() -> None:
     """Prefect's own lines go to its server; the terminal belongs to the person."""
-    from prefect.logging.configuration import setup_logging  # noqa: PLC0415
+    from prefect.logging.configuration import setup_logging
 
     setup_logging()
     names = [name for name in logging.root.manager.loggerDict if name.startswith("prefect")]

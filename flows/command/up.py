@@ -6,7 +6,6 @@ import functools
 import http.server
 import os
 import signal
-import subprocess
 import threading
 import time
 from types import FrameType
@@ -62,14 +61,14 @@ def _ask_to_end(over: threading.Event, _: int, __: FrameType | None) -> None:
     over.set()
 
 
-def _worker(home: Home, address: Address) -> subprocess.Popen[bytes]:
+def _worker(home: Home, address: Address) -> service.Service:
     """A Prefect worker that ends with this process, and with it every flow it started."""
     env = {**os.environ, **stack.environment(home, address.port)}
     command = stack.prefect("worker", "start", "--pool", stack.POOL, "--name", "perenne")
     return service.bound(command, env=env, log=home.prefect / "worker.log", cwd=ROOT)
 
 
-def _end(worker: subprocess.Popen[bytes]) -> None:
+def _end(worker: service.Service) -> None:
     worker.terminate()
     end = time.monotonic() + WORKER_STOP_S
     while worker.poll() is None and time.monotonic() < end:

@@ -6,7 +6,7 @@ import fnmatch
 import unicodedata
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -94,6 +94,18 @@ def ask(rule: Rule, known: Known, facts: Mapping[str, Fact]) -> str:
     )
 
 
+def twinned(tasks: Iterable[Task]) -> list[Task]:
+    """The same work with equal bytes under equal questions in one AIP put together: it is done once."""
+    groups: dict[tuple[object, ...], list[Task]] = {}
+    for task in tasks:
+        work = task.work
+        groups.setdefault((task.aip, work.source.sha256, work.rule.id, work.asked, work.again), []).append(task)
+    return [
+        Task(first.aip, replace(first.work, twins=tuple(t.work.source for t in rest)))
+        for first, *rest in groups.values()
+    ]
+
+
 def chunks(tasks: Iterable[Task], size: int) -> Iterator[tuple[str, list[Task]]]:
     """The work grouped by action, across AIPs, in pieces of about equal expected cost; (name, tasks) each.
 
@@ -127,7 +139,8 @@ def _cost(work: Work) -> float:
 
 
 def _named(action: str, piece: list[Task]) -> tuple[str, list[Task]]:
-    return f"{action} {len(piece)} file{'s' if len(piece) != 1 else ''}", piece
+    count = sum(1 + len(task.work.twins) for task in piece)
+    return f"{action} {count} file{'s' if count != 1 else ''}", piece
 
 
 def _with(

@@ -14,7 +14,7 @@ from tasks.aip import ledger as ledgers
 from tasks.aip.examine import Original, examine
 from tasks.aip.ledger import Known, Ledger
 from tasks.aip.pack import PRODUCTS, in_force, pack, unpacked
-from tasks.aip.plan import Choice, Scope, Task, chunks, plan
+from tasks.aip.plan import Choice, Scope, Task, chunks, plan, twinned
 from tasks.aip.progress import board
 from tasks.config.home import Home
 from tasks.config.locks import aip_lock
@@ -104,7 +104,7 @@ class Session:
             for one in self.open.values()
             for task in plan(one.ledger, one.known, self.policy, choice, one.languages)
         ]
-        self.chunks = list(chunks(work, self.home.settings().chunk_files))
+        self.chunks = list(chunks(twinned(work), self.home.settings().chunk_files))
         board.begin("normalize", len(work))
         return [name for name, _ in self.chunks]
 
@@ -117,10 +117,10 @@ class Session:
             if board.stop.is_set():
                 break
             made = self._one(task)
-            ending = next(e.ending for e in made if e.ending is not None)
             events += made
-            endings[ending] += 1
-            board.count(1, ending)
+            for ending in (e.ending for e in made if e.ending is not None):
+                endings[ending] += 1
+                board.count(1, ending)
         if events:
             log.append(events, self.home.log, name=f"{name.split()[0].replace('_', '-')}-{number:04d}")
         return endings

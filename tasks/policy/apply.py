@@ -6,8 +6,10 @@ event that says how the file ended.
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -48,6 +50,8 @@ FOLDERS = {
 """Where a product of each role stands in the AIP (DESIGN §7)."""
 ORIGINALS = "originals/"
 
+_LOG = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class Work:
@@ -61,6 +65,7 @@ class Work:
     asked: str
     again: bool = False  # the AIP had an ending of this rule before: a migration, no longer a normalization
     trouble: Trouble | None = None  # found before a rule was chosen; the work is only to say so
+    twins: tuple[SourceFile, ...] = ()  # the same bytes under other names in the same AIP: converted once
 
 
 Publish = Callable[[Path, str, str], None]
@@ -81,20 +86,63 @@ class _Ended:
 
 
 def apply(work: Work, door: Door, recorder: Recorder, publish: Publish, hold: Hold) -> tuple[Event, ...]:
-    """Do one piece of work and return its events; exactly one of them carries the ending.
+    """Do one piece of work and return its events; exactly one of them, and one for each twin, carries an ending.
 
     When this returns with `done`, every product has passed every check and has been published durably.
     """
     began = time.time()
     if work.trouble is not None:
-        return (_last(work, recorder, began, _from_trouble(work.trouble), (), ()),)
+        one = _last(work, recorder, began, _from_trouble(work.trouble), (), ())
+        return (one, *(e for twin in work.twins for e in _for_twin(twin, [one], work, {}, recorder)))
     with door.job(work.rule.limits) as job:
         attempt = _Attempt(work, job, recorder)
         try:
             ended, products = attempt.run(publish, hold)
         except Trouble as trouble:
             ended, products = _from_trouble(trouble), ()
-        return (*attempt.events, _last(work, recorder, began, ended, attempt.agents or job.agents, products))
+        events = [*attempt.events, _last(work, recorder, began, ended, attempt.agents or job.agents, products)]
+        for twin in work.twins:
+            places = attempt.published_for(twin, publish) if products else {}
+            events += _for_twin(twin, events[: len(attempt.events) + 1], work, places, recorder)
+        return tuple(events)
+
+
+def _for_twin(
+    twin: SourceFile, events: Sequence[Event], work: Work, places: Mapping[str, str], recorder: Recorder
+) -> Iterator[Event]:
+    """The same acts, told of the twin: what was done to these bytes was done to it too.
+
+    `places`: logical path of a product under the first's name → under the twin's.
+    """
+    for event in events:
+        yield recorder.event(
+            event.type,
+            event.outcome,
+            began=event.time.timestamp(),
+            code=event.code,
+            detail={**event.detail, "same_bytes_as": work.source.path},
+            asked=event.asked,
+            rule=event.rule,
+            ending=event.ending,
+            agents=event.agents,
+            objects=[
+                replace(o, path=twin.path if o.path == work.source.path else places.get(o.path, o.path))
+                for o in event.objects
+            ],
+            measures=event.measures,
+        )
+
+
+@contextlib.contextmanager
+def _own_faults(rule: Rule, source: SourceFile) -> Iterator[None]:
+    """A fault of our own code on one file is a result too. OSError passes: the machine's trouble stops the run."""
+    try:
+        yield
+    except (Trouble, OSError):
+        raise
+    except Exception as error:
+        _LOG.exception("%s on %s", rule.id, source.path)
+        raise Trouble("unexpected", what=f"{type(error).__name__}: {error}"[:200]) from error
 
 
 class _Attempt:
@@ -104,24 +152,38 @@ class _Attempt:
         self.work, self.job, self.recorder = work, job, recorder
         self.events: list[Event] = []
         self.agents: tuple[Agent, ...] = ()
+        self.made: tuple[Product, ...] = ()
 
     def run(self, publish: Publish, hold: Hold) -> tuple[_Ended, tuple[LinkedObject, ...]]:
         rule = self.work.rule
         source = self._source()
-        migration = modules.action(rule.action).migrate(source, self.job, **rule.parameters)
+        with _own_faults(rule, self.work.source):
+            migration = modules.action(rule.action).migrate(source, self.job, **rule.parameters)
         self.agents = self.job.agents
         products = tuple(self._measured(p) for p in _checked_shape(migration))
         kept = any(p.role is Role.MASTER and p.sha256 == self.work.source.sha256 for p in products)
-        verdicts = [
-            self._judge(check, source, p) for p in products if p.role is Role.MASTER for check in _checks(rule, kept)
-        ]
+        self.made = tuple(p for p in products if p.sha256 != self.work.source.sha256)
+        masters = [p for p in products if p.role is Role.MASTER]
+        verdicts = [self._judge(check, source, p) for p in masters for check in _checks(rule, kept)]
         self._unchanged(source, products)
         worst = _worst([v for v in verdicts if v.outcome is Outcome.FAIL])
         if worst is not None:
             return self._refused(worst, products, hold), ()
-        ended = _good(kept, self.work, migration, verdicts)
-        made = tuple(p for p in products if p.sha256 != self.work.source.sha256)
-        return ended, tuple(self._published(p, n, publish) for p, n in _numbered(made))
+        with _own_faults(rule, self.work.source):
+            ended = _good(kept, self.work, migration, verdicts)
+        return ended, tuple(self._published(p, logical, publish) for p, logical in self._places(self.work.source))
+
+    def published_for(self, twin: SourceFile, publish: Publish) -> dict[str, str]:
+        """Publish the products under the twin's name too; returns logical path of the first → that of the twin's."""
+        places = {}
+        for (product, first), (_, logical) in zip(self._places(self.work.source), self._places(twin), strict=True):
+            publish(self.job.folder / product.path, logical, product.sha256)
+            places[first] = logical
+        return places
+
+    def _places(self, source: SourceFile) -> list[tuple[Product, str]]:
+        """What was made, with its logical path in the AIP."""
+        return [(p, _logical(source, self.work.rule, p, n)) for p, n in _numbered(self.made)]
 
     def _source(self) -> Source:
         file = self.work.source
@@ -142,7 +204,9 @@ class _Attempt:
     def _judge(self, check: Check, source: Source, product: Product) -> Verdict:
         began, seen = time.time(), set(self.job.agents)
         try:
-            verdict = modules.validator(check.validator).validate(source, product, self.job, **check.parameters)
+            with _own_faults(self.work.rule, self.work.source):
+                validate = modules.validator(check.validator).validate
+                verdict = validate(source, product, self.job, **check.parameters)
         except Trouble as trouble:
             if codes.code(trouble.code).transient:
                 raise
@@ -159,14 +223,15 @@ class _Attempt:
                 asked=self.work.asked,
                 rule=self.work.rule.id,
                 agents=agents,
-                objects=(
-                    _linked(self.work),
-                    LinkedObject("outcome", product.path, product.sha256, product.size, product.puid),
-                ),
+                objects=(_linked(self.work), self._outcome(product)),
                 measures=verdict.measures,
             )
         )
         return verdict
+
+    def _outcome(self, product: Product) -> LinkedObject:
+        place = next((logical for p, logical in self._places(self.work.source) if p is product), self.work.source.path)
+        return LinkedObject("outcome", place, product.sha256, product.size, product.puid)
 
     def _unchanged(self, source: Source, products: tuple[Product, ...]) -> None:
         """The bytes that were judged are the bytes that were made: no job may swap them in between."""
@@ -183,8 +248,7 @@ class _Attempt:
                 hold(self.job.folder / product.path, product.sha256)
         return ended
 
-    def _published(self, product: Product, number: int, publish: Publish) -> LinkedObject:
-        logical = _logical(self.work, product, number)
+    def _published(self, product: Product, logical: str, publish: Publish) -> LinkedObject:
         publish(self.job.folder / product.path, logical, product.sha256)
         made = LinkedObject("outcome", logical, product.sha256, product.size, product.puid)
         if product.role is Role.TRANSCRIPT:
@@ -308,8 +372,8 @@ def _numbered(products: tuple[Product, ...]) -> Iterator[tuple[Product, int]]:
         yield product, counts[product.role]
 
 
-def _logical(work: Work, product: Product, number: int) -> str:
+def _logical(source: SourceFile, rule: Rule, product: Product, number: int) -> str:
     """`masters/<source path>/<rule id>[-n].<ext>`."""
     tail = f"-{number}" if number > 1 else ""
-    name = f"{work.rule.id}{tail}{PurePosixPath(product.path).suffix}"
-    return f"{FOLDERS[product.role]}/{work.source.path.removeprefix(ORIGINALS)}/{name}"
+    name = f"{rule.id}{tail}{PurePosixPath(product.path).suffix}"
+    return f"{FOLDERS[product.role]}/{source.path.removeprefix(ORIGINALS)}/{name}"

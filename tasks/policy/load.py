@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 from tasks.config.home import Home
 from tasks.facts import NAMES as FACTS
@@ -230,11 +230,18 @@ def _parameter_faults(
     for name, value in given.items():
         if name not in schema:
             yield key, f"{name} = {value!r}", _near(str(name), tuple(schema))
-        elif type(value) is not schema[name].annotation:
-            yield key, f"{name} = {value!r}", f"{name} is a {schema[name].annotation.__name__}."
+        elif mend := _wrong(value, schema[name].annotation, name):
+            yield key, f"{name} = {value!r}", mend
     for name, parameter in schema.items():
         if parameter.default is inspect.Parameter.empty and name not in given:
-            yield key, f"{name} is missing", f"Give {name}: {parameter.annotation.__name__}."
+            yield key, f"{name} is missing", f"Give {name}: {parameter.annotation}."
+
+
+def _wrong(value: object, wanted: Any, name: str) -> str:
+    """How to mend a value that is not of the wanted type or not one of the wanted words; empty when it is."""
+    if get_origin(wanted) is Literal:
+        return "" if value in get_args(wanted) else _near(str(value), get_args(wanted))
+    return "" if type(value) is wanted else f"{name} is a {wanted.__name__}."
 
 
 def _near(seen: str, allowed: Iterable[str]) -> str:

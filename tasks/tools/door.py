@@ -64,7 +64,7 @@ class Door:
         self._extra = tuple(path.resolve() for path in extra_paths)
         self._cores = cores or len(os.sched_getaffinity(0))
         self._numbers = itertools.count(1)
-        self._closed = False
+        self._closed = threading.Event()
         self._lock = threading.Lock()
         self._residents: Residents | None = None
         self._owned = folders.Owned(self._work / "jobs")
@@ -93,7 +93,7 @@ class Door:
     @contextlib.contextmanager
     def job(self, limits: Limits | None = None) -> Iterator[Job]:
         """A job with its own folder, which is removed at the end; `limits` hold for each call in it."""
-        if self._closed:
+        if self._closed.is_set():
             raise RuntimeError("the door is closed")
         folder = self._owned.path / f"{next(self._numbers):08d}"
         folder.mkdir()
@@ -111,9 +111,9 @@ class Door:
     def close(self) -> None:
         """End all zygotes and residents with whatever runs in them, and remove the jobs' folders."""
         with self._lock:
-            if self._closed:
+            if self._closed.is_set():
                 return
-            self._closed = True
+            self._closed.set()
             residents = self._residents
         for slot in self._slots:
             if slot.sandbox is not None:
@@ -159,7 +159,7 @@ class Door:
     def ask(self, resident: str, job: Job, request: Mapping[str, Json]) -> Answer:
         """One request to a resident program, started when first needed."""
         with self._lock:
-            if self._closed:
+            if self._closed.is_set():
                 raise RuntimeError("the door is closed")
             if self._residents is None:
                 self._residents = Residents(self._work, cores=self._cores)
@@ -185,11 +185,11 @@ class Door:
         if slot.sandbox is not None and not slot.sandbox.alive():
             slot.sandbox.close()
             slot.sandbox = None
-        if self._closed:
+        if self._closed.is_set():
             raise RuntimeError("the door is closed")
         if slot.sandbox is None:
             slot.sandbox = Sandbox(self._owned.path, sources=self.sources, uid=slot.uid, extra=self._extra)
-            if self._closed:  # meanwhile, and close() could not know of it
+            if self._closed.is_set():  # meanwhile, and close() could not know of it
                 slot.sandbox.close()
                 raise RuntimeError("the door is closed")
         return slot.sandbox

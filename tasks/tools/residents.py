@@ -223,6 +223,7 @@ def _answered(
         raise Trouble("tool-crash", tool=resident.program.tool, signal=f"its folder: {problem}") from None
     place.fill(folder, names)
     reply = resident.ask(request, bounds)
-    place.collect(folder, frozenset(names))
+    if "error" not in reply:  # what a failure leaves is no product
+        place.collect(folder, frozenset(names))
     took = time.monotonic() - start
     return Answer(reply, resident.agents, took, resident.tail.decode("utf-8", "replace"))

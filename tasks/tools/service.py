@@ -8,15 +8,16 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+Service = subprocess.Popen[bytes]
+"""A started service, or rather its guard."""
 
-def shared(
-    command: Sequence[str], *, users: Path, env: Mapping[str, str], log: Path, cwd: Path
-) -> subprocess.Popen[bytes]:
+
+def shared(command: Sequence[str], *, users: Path, env: Mapping[str, str], log: Path, cwd: Path) -> Service:
     """Start a service that lives while somebody holds a shared lock on `users`; returns its guard."""
     return _start(["--users", str(users)], command, env, log, cwd, pass_fds=())
 
 
-def bound(command: Sequence[str], *, env: Mapping[str, str], log: Path, cwd: Path) -> subprocess.Popen[bytes]:
+def bound(command: Sequence[str], *, env: Mapping[str, str], log: Path, cwd: Path) -> Service:
     """Start a service that ends with this process, however this process ends; returns its guard."""
     me = os.pidfd_open(os.getpid())
     try:
@@ -39,7 +40,7 @@ def _start(
     cwd: Path,
     *,
     pass_fds: Sequence[int],
-) -> subprocess.Popen[bytes]:
+) -> Service:
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as out:
         return subprocess.Popen(

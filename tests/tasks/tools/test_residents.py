@@ -298,11 +298,12 @@ def test_kill_9_of_the_parent_leaves_no_process_and_the_next_owner_finds_the_pla
         textwrap.dedent(
             f"""
             from pathlib import Path
+            from tasks.tools import residents
             from tasks.tools.resident import kinds
-            from tasks.tools.residents import Residents
             program = kinds.Program("Obedient", {obedient.argv!r}, 9, read=(Path({str(tmp_path / "program")!r}),))
             kinds.program = lambda kind, cache, options: program
-            pool = Residents(Path({str(tmp_path / "work")!r}), cores=2)
+            residents.TOOLS = {{"obedient": "Obedient"}}
+            pool = residents.Residents(Path({str(tmp_path / "work")!r}), cores=2)
             for do in ("daemon", "sleep"):
                 request = {{"files": ["in/a"], "do": do}}
                 print("asking", flush=True)
