@@ -50,7 +50,7 @@ def sync_file_system(path: Path) -> None:
             raise OSError(number, os.strerror(number), str(path))
 
 
-def open_regular(path: Path) -> int:
+def open_regular(path: Path | str) -> int:
     """A descriptor to read a regular file; never follows a link and never waits for a pipe. Raises OSError."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -124,7 +124,7 @@ def sha512(path: Path) -> str:
         os.close(descriptor)
 
 
-def sha512_from_disk(paths: Iterable[Path]) -> Iterator[str]:
+def sha512_from_disk(paths: Iterable[Path | str]) -> Iterator[str]:
     """The SHA-512 of each regular file, in order, as the disk holds it now.
 
     The kernel is asked to forget its own copy first, which it does for flushed files, and then to read ahead of us:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -102,10 +103,10 @@ def roll_forward(aip: UUID, obj: Path, scratch: Path) -> int | None:
 
 def read_back(obj: Path, document: Mapping[str, Any]) -> None:
     """Read what a document's head version adds below `obj` from the disk; DigestMismatch if any of it is not right."""
-    new = [(digest, obj / path) for digest, path in _content(document)]
+    new = [(digest, f"{obj}/{path}") for digest, path in _content(document)]
     for (digest, path), found in zip(new, disk.sha512_from_disk(path for _, path in new), strict=True):
         if found != digest:
-            raise DigestMismatch(path, digest, found)
+            raise DigestMismatch(Path(path), digest, found)
 
 
 def _content(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -188,14 +189,14 @@ def _build(stage: Stage, number: int, document: Mapping[str, Any], staged: Mappi
         disk.write(folder / SIDECAR, sidecar)
     disk.write(stage.build / DECLARATION, b"ocfl_object_1.1\n")
     files = {entry.sha512: entry.path for entry in staged.values()}
-    folders: set[Path] = set()
+    folders: set[str] = set()
     for digest, path in _content(document):
-        target = stage.build / path
-        if target.parent not in folders:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            folders.add(target.parent)
+        parent = path.rpartition("/")[0]
+        if parent not in folders:
+            (stage.build / parent).mkdir(parents=True, exist_ok=True)
+            folders.add(parent)
         step("move")
-        files[digest].rename(target)
+        os.rename(files[digest], f"{stage.build}/{path}")  # noqa: PTH104  a Path costs more than the rename
 
 
 def _read_back_or_reclaim(stage: Stage, document: Mapping[str, Any]) -> None:

@@ -16,6 +16,7 @@ from tasks.store.errors import DigestMismatch, StoreBroken, StoreBusy, StoreErro
 from tasks.store.export import export
 from tasks.store.names import logical_path
 from tasks.store.ocfl import Store
+from tasks.store.repair import _prune
 
 VIETNAMESE = unicodedata.normalize("NFC", "Quyết định về việc ")
 HARD_NAMES = [
@@ -169,6 +170,16 @@ def test_a_commit_flushes_the_file_system_once(store, aip, commit, monkeypatch):
     monkeypatch.setattr("tasks.store.disk.sync_file_system", flushes.append)
     commit(store, aip, {str(number): b"%d" % number for number in range(100)})
     assert flushes == [store.stages / str(aip)]
+
+
+def test_a_commit_survives_that_a_repair_takes_its_empty_folders_away(tmp_path, aip, commit):
+    def step(name: str) -> None:
+        if name == "rename in folders":
+            _prune(store.object_path(aip).parent, store.ocfl)
+
+    store = Store(tmp_path / "store", step=step)
+    assert commit(store, aip, {"a": b"one"}) == 1
+    assert store.inventory(aip).whole
 
 
 def test_a_folder_that_is_not_our_storage_root_is_refused(tmp_path):
