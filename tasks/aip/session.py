@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 from tasks.aip import ledger as ledgers
 from tasks.aip.examine import Original, examine
@@ -131,10 +132,11 @@ class Session:
         def publish(file: Path, logical: str, sha256: str) -> None:
             one.stage.put(file, logical, sha256)
 
-        def hold(file: Path, sha256: str) -> None:
+        def hold(file: BinaryIO, sha256: str) -> None:
             target = self.home.review / str(task.aip) / sha256
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, target)
+            with target.open("wb") as copy:
+                shutil.copyfileobj(file, copy)
 
         return apply(task.work, self.door, one.recorder, publish, hold)
 

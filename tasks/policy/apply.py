@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 from tasks.actions import Migration
 from tasks.policy import modules
@@ -70,8 +71,8 @@ class Work:
 
 Publish = Callable[[Path, str, str], None]
 """Takes (file, logical path, sha256) of a checked product and makes it durable before it returns."""
-Hold = Callable[[Path, str], None]
-"""Takes (file, sha256) of a valid product that waits for a person."""
+Hold = Callable[[BinaryIO, str], None]
+"""Takes (open file, sha256) of a valid product that waits for a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +246,8 @@ class _Attempt:
         ended = _from_verdict(verdict)
         if ended.ending is Ending.HELD:
             for product in products:
-                hold(self.job.folder / product.path, product.sha256)
+                with self.job.open(product.path) as made:
+                    hold(made, product.sha256)
         return ended
 
     def _published(self, product: Product, logical: str, publish: Publish) -> LinkedObject:

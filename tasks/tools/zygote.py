@@ -64,7 +64,8 @@ def main(argument: str) -> None:
     settings = Settings(**{**raw, "extra": tuple(raw["extra"])})
     sealing = seal.prepared(settings.uid, plain=settings.plain, extra=settings.extra)
     libraries, unloaded = load(settings.extra)
-    unloaded |= _warm(_WARM)
+    own = ((name, "warm") for name in libraries if hasattr(sys.modules.get(name), "warm"))
+    unloaded |= _warm((*_WARM, *own))
     gc.collect()
     gc.freeze()  # else a collection in a job would copy all memory that it shares with us
     for fd in (settings.socket, settings.parent):

@@ -88,16 +88,6 @@ def processes(home: Path) -> list[int]:
     return found
 
 
-def sandboxed(pids: set[int]) -> list[int]:
-    """Those of `pids` and their like that are jobs' processes: bubblewrap and what runs in it."""
-    found = []
-    for pid in pids:
-        with contextlib.suppress(OSError):
-            if b"bwrap" in Path(f"/proc/{pid}/cmdline").read_bytes():
-                found.append(pid)
-    return found
-
-
 def descendants(pid: int) -> set[int]:
     """Every process below one."""
     found, waiting = set(), [pid]
@@ -167,7 +157,8 @@ def stack_up(home: Path) -> Iterator[subprocess.Popen[bytes]]:
 def trigger(home: Path, deployment: str, parameters: dict[str, object]) -> str:
     """Start a deployment's run as its form would; returns the run's id."""
     found = api(home, f"/deployments/name/{deployment}")
-    made = api(home, f"/deployments/{found['id']}/create_flow_run", {"parameters": parameters, "state": {"type": "SCHEDULED"}})
+    asked = {"parameters": parameters, "state": {"type": "SCHEDULED"}}
+    made = api(home, f"/deployments/{found['id']}/create_flow_run", asked)
     return str(made["id"])
 
 
@@ -206,8 +197,7 @@ def kill_flow(home: Path, batch: Path, after_s: float) -> bool:
     run = start(home, "run", str(batch))
     working(home)
     time.sleep(after_s)
-    jobs = descendants(run.pid) - set(processes_named(b"tasks.tools.guard"))
-    jobs = {p for p in jobs if b"prefect" not in cmdline(p) and b"tasks.tools.guard" not in cmdline(p)}
+    jobs = {p for p in descendants(run.pid) if b"prefect" not in cmdline(p) and b"tasks.tools.guard" not in cmdline(p)}
     run.kill()
     run.wait()
     return gone(jobs, 5.0)
@@ -245,11 +235,6 @@ def kill_worker(home: Path, batch: Path, after_s: float) -> bool:
     return clean and first == "CRASHED" and again in ("COMPLETED", "FAILED")
 
 
-def processes_named(part: bytes) -> list[int]:
-    """Every process with this in its command line."""
-    return [int(p.name) for p in Path("/proc").iterdir() if p.name.isdigit() and part in cmdline(int(p.name))]
-
-
 def cmdline(pid: int) -> bytes:
     """A process's command line; empty when it is gone."""
     try:
@@ -262,7 +247,8 @@ def valid(home: Path) -> bool:
     """Whether ocfl-py, which had no part in writing, is content with every object."""
     validator = ROOT / ".venv-ocfl" / "bin" / "ocfl-validate.py"
     objects = [str(p.parent) for p in (home / "store" / "ocfl").rglob("0=ocfl_object_1.1")]
-    done = subprocess.run([str(ROOT / ".venv-ocfl/bin/python"), str(validator), *objects], capture_output=True, check=False)
+    command = [str(ROOT / ".venv-ocfl/bin/python"), str(validator), *objects]
+    done = subprocess.run(command, capture_output=True, check=False)
     return bool(objects) and done.returncode == 0
 
 
@@ -285,20 +271,22 @@ def main() -> int:
     parser.add_argument("--kinds", nargs="*", default=list(KINDS))
     given = parser.parse_args()
     bad = 0
-    with tempfile.TemporaryDirectory(prefix="kills-", dir="/var/tmp") as folder:
+    with tempfile.TemporaryDirectory(prefix="kills-", dir=os.environ.get("TMPDIR", "/var/tmp")) as folder:
         reference, seconds = undisturbed(Path(folder) / "reference", given.batch)
-        print(f"undisturbed: {len(reference.endings)} endings, {len(reference.masters)} masters, {seconds:.1f} s", flush=True)
+        count, made = len(reference.endings), len(reference.masters)
+        print(f"undisturbed: {count} endings, {made} masters, {seconds:.1f} s", flush=True)
         for kind in given.kinds:
             for n in range(given.moments):
                 home, share = Path(folder) / f"{kind}-{n}", (n + 0.5) / given.moments
                 clean = KINDS[kind](home, given.batch, share * seconds)
                 code = finish(home, given.batch)
                 found = left(home)
-                ok = clean and found.same_endings(reference) and found.identical(reference) >= 0.9 and valid(home) and quiet(home)
+                same, identical = found.same_endings(reference), found.identical(reference)
+                ok = clean and same and identical >= 0.9 and valid(home) and quiet(home)
                 bad += not ok
                 print(
                     f"{kind:10} at {share:4.0%}  {'good' if ok else 'BAD'}  clean={clean} exit={code} "
-                    f"same endings={found.same_endings(reference)} identical={found.identical(reference):.0%}",
+                    f"same endings={same} identical={identical:.0%}",
                     flush=True,
                 )
     return 1 if bad else 0
