@@ -42,7 +42,7 @@ doctor: install
 	$(BIN)/perenne doctor
 
 bench: install
-	$(BIN)/python -m bench
+	$(BIN)/python bench/throughput.py $(or $(BATCH),fixtures/formats)
 
 install: .packages .venv/.done
 

@@ -1,7 +1,6 @@
 """Flow: named batches, now. The form's page says the rest."""
 
-from __future__ import annotations
-
+# No `from __future__ import annotations`: Prefect builds a form from the types themselves.
 from prefect import State, flow, runtime
 from pydantic import BaseModel, Field
 

@@ -26,6 +26,7 @@ from tasks.report import pages, phrases
 from tasks.report.summary import Summary, summarize
 from tasks.store.ocfl import Store
 from tasks.store.repair import repair
+from tasks.tools.machine import Finding, NotFit
 from tasks.tools.shared import shared
 
 IDENTIFY_FILES = 256
@@ -64,6 +65,8 @@ def migrate(
     store = Store(home.store)
     repair(store)
     door = shared(home.work, (home.store,))
+    if door.unloaded:
+        raise NotFit([Finding("sealed code", False, f"{name}: {why}") for name, why in door.unloaded.items()])
     session = Session(home, store, law, run_id(), door)
     choice = Choice(which, tuple(rules or ()), tuple(paths or ()))
     with session.holding([uuid.UUID(a) for a in aips], choice) as busy:

@@ -1,7 +1,6 @@
 """Flow: every ready batch of the inbox → ingest → migrate. Unattended, resumes by itself, loses and doubles nothing."""
 
-from __future__ import annotations
-
+# No `from __future__ import annotations`: Prefect builds a form from the types themselves.
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -9,7 +8,7 @@ from functools import wraps
 from pathlib import Path
 from typing import ParamSpec
 
-from prefect import State, flow, get_run_logger
+from prefect import State, flow, get_run_logger, runtime
 from prefect.states import Failed
 
 from flows.ingest import Refused, ingest
@@ -36,10 +35,12 @@ def stops_clearly(body: Callable[P, State]) -> Callable[P, State]:
     @wraps(body)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> State:
         try:
-            return body(*args, **kwargs)
+            state = body(*args, **kwargs)
         except (NotFit, PolicyError, ConfigError, StoreError, LogError, Trouble, OSError) as e:
             get_run_logger().error("%s", e)
             return states.stopped(str(e).splitlines()[0])
+        # What the state carries is for a caller in this process; a worker has none, and Prefect would stumble over it.
+        return state if runtime.deployment.id is None else state.model_copy(update={"data": None})
 
     return wrapped
 

@@ -1,7 +1,6 @@
 """Flow: an AIP again, under today's rules. Adds a version, removes nothing."""
 
-from __future__ import annotations
-
+# No `from __future__ import annotations`: Prefect builds a form from the types themselves.
 from typing import Literal
 from uuid import UUID
 

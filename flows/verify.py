@@ -1,7 +1,6 @@
 """Flow: every stored byte against its digest. Changes nothing; one wrong byte turns it red."""
 
-from __future__ import annotations
-
+# No `from __future__ import annotations`: Prefect builds a form from the types themselves.
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass

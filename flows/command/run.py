@@ -136,13 +136,14 @@ def _finish(home: Home, start: Callable[[], State], *, json: bool) -> None:
         _quiet_prefect()
         _sweep(home, address)
         signal.signal(signal.SIGINT, _stop_softly)
+        ready = time.monotonic() - began
         state = start()
     seconds = time.monotonic() - began
     summaries: tuple[Summary, ...] = _data(state)
     if state.name == "Stopped":
         sys.stderr.write(f"Stopped: {state.message}\n")
     if json:
-        show.answer(_json(home, state, summaries, seconds))
+        show.answer(_json(home, state, summaries, seconds) | {"server_seconds": round(ready, 1)})
     elif state.name == "Nothing to do" and not summaries:
         show.say("Nothing to do: the inbox is empty or nothing in it is ready.")
     elif summaries:
@@ -163,6 +164,7 @@ def _json(home: Home, state: State, summaries: tuple[Summary, ...], seconds: flo
         "message": state.message,
         "batches": [s.as_json() for s in summaries],
         "seconds": round(seconds, 1),
+        "stages": [{"name": s.name, "files": s.files, "seconds": round(s.seconds, 2)} for s in board.stages()],
         "report": str(home.reports / "index.html"),
     }
 

@@ -1,0 +1,128 @@
+"""Ledgers and summaries made by hand, for tests of what people see."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from tasks.aip.ledger import About, Known, Ledger
+from tasks.aip.plan import ask
+from tasks.policy.load import load
+from tasks.policy.rules import Policy
+from tasks.premis import codes
+from tasks.premis.model import Ending, Event, EventType, Identification, Outcome
+from tasks.report.summary import Row, Summary, summarize
+from tasks.store.reader import Entry
+from tests.tasks.premis.events import AIP, RUN, event
+
+POLICY = """id = "test-1"
+[[rule]]
+id = "paper"
+puids = ["fmt/18"]
+purpose = "preservation"
+action = "keep"
+because = "A first rule."
+[[rule]]
+id = "words"
+puids = ["fmt/18"]
+purpose = "transcription"
+action = "keep"
+because = "A second rule for the same file."
+[[rule]]
+id = "any"
+puids = ["*"]
+purpose = "preservation"
+action = "keep"
+because = "The rest."
+"""
+KNOWN = Known(Identification("fmt/18"), {})
+SHA256 = "ab" * 32
+
+
+def policy(tmp_path: Path) -> Policy:
+    """A policy with two rules for fmt/18."""
+    path = tmp_path / "policy.toml"
+    path.write_text(POLICY, encoding="utf-8")
+    return load(path)
+
+
+def ended(
+    law: Policy,
+    number: int,
+    file: str,
+    rule: str,
+    ending: Ending,
+    code: str,
+    *,
+    detail: Mapping[str, str] | None = None,
+    run: uuid.UUID = RUN,
+) -> Event:
+    """How one (file, rule) ended, as the pipeline would have recorded it under this policy."""
+    (row,) = [r for r in law.rules if r.id == rule]
+    return event(
+        number,
+        f"originals/{file}",
+        outcome=codes.code(code).premis,
+        code=code,
+        ending=ending,
+        rule=rule,
+        asked=ask(row, KNOWN, {}),
+        run=run,
+        detail=detail,
+    )
+
+
+def refused(number: int, file: str, code: str, ending: Ending) -> Event:
+    """A file that did not come in: no rule, no digest."""
+    return event(
+        number,
+        f"originals/{file}",
+        kind=EventType.INGESTION,
+        outcome=Outcome.FAIL,
+        code=code,
+        ending=ending,
+        rule="",
+        sha256="",
+        detail={"kind": "link"} if code == "not-a-file" else {},
+    )
+
+
+def standing(
+    tmp_path: Path, law: Policy, files: Iterable[str], events: Iterable[Event], *, run: uuid.UUID | None = None
+) -> Summary:
+    """The summary of an AIP that stores these files and has these events."""
+    content = tmp_path / "content"
+    content.write_bytes(b"x")
+    state = {f"originals/{file}": Entry("cd" * 64, SHA256, content) for file in files}
+    ledger = Ledger(AIP, About("văn-bản-2003"), 2, state, tuple(events))
+    return summarize(ledger, dict.fromkeys(state, KNOWN), law, "", run)
+
+
+def summary(
+    *,
+    batch: str = "văn-bản-2003",
+    files: int = 1,
+    attention: tuple[Row, ...] = (),
+    notes: tuple[Row, ...] = (),
+    **ended: int,
+) -> Summary:
+    """A summary with plain numbers: `done=3, held=1`."""
+    return Summary(
+        batch=batch,
+        aip=AIP,
+        version=2,
+        files=files,
+        ended={Ending(word): count for word, count in ended.items()},
+        attention=attention,
+        notes=notes,
+        masters=ended.get("done", 0),
+        events=12,
+        settled_since="2024-11-21T19:05:00+00:00",
+        worked=True,
+    )
+
+
+def row(file: str, ending: Ending = Ending.HELD, code: str = "text-lost", *, seen: str = "", do: str = "") -> Row:
+    """One file that needs a person."""
+    return Row(file, ending, code, seen or "Seen.", do or "Do.", True, True, "paper", "2024-11-21T19:05:00+00:00")
