@@ -302,14 +302,23 @@ def _type(kind: pa.DataType) -> str:
 # --- cli.md ----------------------------------------------------------------------
 def cli_page() -> str:
     """The help of every verb, as `--help` prints it."""
-    context = _context(typer.main.get_command(cli), "perenne")
     return page(
         "The perenne command",
         "Exit codes: 0 all good · 1 something in what was named needs a person, or the run stopped · 2 wrong use or "
         "policy · 3 machine not fit. Every answering verb has `--json`: the answer on stdout, progress on stderr.",
-        _fenced(context),
-        *_verbs(context),
+        *(f"## {name}\n\n{_fenced(text)}" if name else _fenced(text) for name, text in helps().items()),
     )
+
+
+def helps() -> dict[str, str]:
+    """The help of every verb by its name; "" is that of the command itself."""
+    root = _context(typer.main.get_command(cli), "perenne")
+    return {name: context.command.get_help(context) for name, context in [("", root), *_verbs(root)]}
+
+
+def verbs() -> list[str]:
+    """Every verb, those of a group with their group: `run`, `policy show`."""
+    return [name for name in helps() if name]
 
 
 def _context(command: Any, name: str, parent: Any = None) -> Any:
@@ -317,18 +326,18 @@ def _context(command: Any, name: str, parent: Any = None) -> Any:
     return command.context_class(command, info_name=name, parent=parent, terminal_width=WIDTH, color=False)
 
 
-def _verbs(context: Any) -> Iterator[str]:
+def _verbs(context: Any) -> Iterator[tuple[str, Any]]:
+    """(verb, its context) of all that lies below a group, groups themselves left out."""
     for name, command in getattr(context.command, "commands", {}).items():
         inner = _context(command, name, context)
-        if not getattr(command, "commands", None):
-            yield f"## {inner.command_path.removeprefix('perenne ')}"
-            yield _fenced(inner)
-        yield from _verbs(inner)
+        if getattr(command, "commands", None):
+            yield from _verbs(inner)
+        else:
+            yield inner.command_path.removeprefix("perenne "), inner
 
 
-def _fenced(context: Any) -> str:
-    text = re.sub(r"[ \t]+$", "", context.command.get_help(context), flags=re.MULTILINE)
-    return f"```text\n{text}\n```"
+def _fenced(text: str) -> str:
+    return "```text\n" + re.sub(r"[ \t]+$", "", text, flags=re.MULTILINE) + "\n```"
 
 
 # --- all -------------------------------------------------------------------------

@@ -1,8 +1,8 @@
 """Words: no word of an office document or plain text is lost on the way to its PDF.
 
 The source is read by our own readers, the product by pypdf; LibreOffice and WeasyPrint are asked nothing.
-Measured on 256 office documents with text: 95 % have a recall of 1.000, and between 0.980 and 0.950 lies none, so the
-threshold of 0.98 cuts where nothing stands; what is below had lost text in truth.
+Measured on 245 office documents with text (206 of many programs, 39 Vietnamese): 225 have a recall of 0.999 or more,
+nine of 0.98 to 0.999, two of 0.95 to 0.98, nine less. The threshold of 0.98 cuts where almost nothing stands.
 """
 
 from __future__ import annotations

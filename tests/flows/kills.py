@@ -271,7 +271,9 @@ def main() -> int:
     parser.add_argument("--kinds", nargs="*", default=list(KINDS))
     given = parser.parse_args()
     bad = 0
-    with tempfile.TemporaryDirectory(prefix="kills-", dir=os.environ.get("TMPDIR", "/var/tmp"), ignore_cleanup_errors=True) as folder:
+    with tempfile.TemporaryDirectory(
+        prefix="kills-", dir=os.environ.get("TMPDIR", "/var/tmp"), ignore_cleanup_errors=True
+    ) as folder:
         reference, seconds = undisturbed(Path(folder) / "reference", given.batch)
         count, made = len(reference.endings), len(reference.masters)
         print(f"undisturbed: {count} endings, {made} masters, {seconds:.1f} s", flush=True)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 
 import pikepdf
@@ -53,6 +54,22 @@ def test_a_page_whose_content_does_not_decode_is_never_passed_on(tmp_path: Path)
         repaired(tmp_path, spoil)
     assert raised.value.code == "source-damaged"
     assert "page 1" in raised.value.detail["what"]
+
+
+def test_a_deflated_stream_that_breaks_its_checksum_is_damage_even_if_readers_show_it(tmp_path: Path) -> None:
+    packed = bytearray(zlib.compress(b"a picture or a font, letter by letter " * 9))
+    packed[-1] ^= 0xFF
+
+    def rot(pdf: Pdf) -> None:
+        stream = pdf.make_stream(b"")
+        stream.write(bytes(packed), filter=Name.FlateDecode)
+        pdf.Root.Private = stream
+
+    source = tmp_path / "a.pdf"
+    make(source, rot)
+    with pytest.raises(Trouble) as raised:
+        repair(str(source), str(tmp_path / "b.pdf"))
+    assert raised.value.code == "source-damaged"
 
 
 def test_a_file_that_lost_its_cross_reference_table_is_repaired_and_says_so(tmp_path: Path) -> None:

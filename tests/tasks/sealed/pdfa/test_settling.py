@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pikepdf
 import pytest
-from pikepdf import AttachedFileSpec, Pdf
+from pikepdf import Array, AttachedFileSpec, Dictionary, Name, Pdf
 
 from tasks.premis.model import Trouble
 from tasks.sealed.pdf_facts import facts
-from tasks.sealed.pdfa import settle
+from tasks.sealed.pdfa import profiles, settle
 from tests.tasks.sealed.pdfa.pdfs import make, sha256, text
 
 SEED, DATE = "ab" * 32, "2026-01-02T03:04:05Z"
@@ -42,6 +42,28 @@ def test_ids_dates_and_declaration_come_from_the_arguments(tmp_path: Path) -> No
     assert ">Kept<" in packet
     assert facts(str(tmp_path / "b.pdf"))["claims_pdfa"] == "2b"
     assert text(source) == text(tmp_path / "b.pdf")
+
+
+def test_the_time_in_a_colour_profile_comes_from_the_arguments_and_its_colours_stay(tmp_path: Path) -> None:
+    def intent(stamp: bytes):
+        def change(pdf: Pdf) -> None:
+            data = profiles.srgb()
+            profile = pdf.make_stream(data[:24] + stamp + data[36:])
+            entries = Dictionary(Type=Name.OutputIntent, S=Name.GTS_PDFA1, DestOutputProfile=profile)
+            pdf.Root.OutputIntents = Array([pdf.make_indirect(entries)])
+
+        return change
+
+    products = []
+    for letter, stamp in (("a", b"\x07\xe9" + bytes(10)), ("b", b"\x07\xea" + bytes(10))):
+        source = make(tmp_path / f"{letter}.pdf", intent(stamp))
+        products.append(tmp_path / f"{letter}.out")
+        settle(str(source), str(products[-1]), seed=SEED, date=DATE)
+    assert sha256(products[0]) == sha256(products[1])
+    with pikepdf.open(products[0]) as pdf:
+        data = pdf.Root.OutputIntents[0].DestOutputProfile.read_bytes()
+    assert [int.from_bytes(data[i : i + 2], "big") for i in range(24, 36, 2)] == [2026, 1, 2, 3, 4, 5]
+    assert data[100:] == profiles.srgb()[100:]
 
 
 def test_a_file_with_attachments_is_declared_part_3(tmp_path: Path) -> None:
