@@ -64,7 +64,7 @@ def main() -> None:
         home = Path(folder)
         answer, wall, cpu = run(given.batch, home)
         files = sum(b["files"] for b in answer["batches"])
-        again, second, _ = run(given.batch, home)
+        _, second, _ = run(given.batch, home)
         print(f"{files} files, {wall:.1f} s wall, {files / wall:.2f} files/s; second run {second:.1f} s")
         print(f"CPU of the run and its jobs (the server's apart): {cpu:.1f} s\n")
         print("| stage | files | wall s |\n|---|---:|---:|")

@@ -8,6 +8,7 @@ from enum import IntEnum
 import typer
 
 from flows.command import ask, run, up
+from flows.command.stack import StackError
 from tasks.aip.find import UnknownAip
 from tasks.config.home import ConfigError
 from tasks.policy.load import PolicyError
@@ -46,6 +47,8 @@ def app() -> int:
         return _say(e, Exit.USE)
     except NotFit as e:
         return _not_fit(e)
+    except StackError as e:
+        return _say(e, Exit.MACHINE)
     except (StoreError, LogError) as e:
         return _say(e, Exit.PERSON)
     except KeyboardInterrupt:

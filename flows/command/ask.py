@@ -20,7 +20,7 @@ from tasks.premis import codes, log
 from tasks.premis.model import Ending, Event
 from tasks.report import phrases
 from tasks.report.standing import standing
-from tasks.report.summary import ASCII, SHAPES, WORST, Summary
+from tasks.report.summary import WORST, Summary
 from tasks.sip.batch import in_inbox
 from tasks.store.export import export as export_version
 from tasks.store.ocfl import Store
@@ -56,7 +56,7 @@ def status(
     law = load(find(policy or home.settings().policy, home))
     wanted = list(find_aips(home, aips)) if aips else [aip for aip, _ in names(home)]
     summaries = standing(home, wanted, law)
-    waiting = sorted({b.name for b in in_inbox(home.inbox)} - {s.batch for s in summaries})
+    waiting = sorted({b.name for b in in_inbox(home.inbox)} - {name for _, name in names(home)})
     if json:
         show.answer({"batches": [s.as_json() for s in summaries], "inbox": waiting})
     else:
@@ -73,12 +73,11 @@ def _status(summaries: list[Summary], waiting: list[str], *, full: bool) -> None
         cells = "".join(f"{s.ended.get(e, 0) or '':>7}" for e in (Ending.DONE, Ending.KEPT, Ending.HELD))
         cells += f"{s.ended.get(Ending.FAILED, 0) or '':>9}{s.ended.get(Ending.WAITING, 0) or '':>10}"
         worst = next((e for e in WORST if s.ended.get(e, 0)), Ending.DONE)
-        shape = (SHAPES if show.unicode_ok() else ASCII)[worst]
-        show.say(f"{shape} {s.batch:24} {s.files:>6}{cells}{s.version:>10}")
+        show.say(f"{show.mark(worst, word=False)} {s.batch:24} {s.files:>6}{cells}{s.version:>10}")
     show.say()
     if full:
         for s in summaries:
-            for row in s.attention:
+            for row in (*s.attention, *s.waiting):
                 show.fault(row, row.file)
             for row in s.notes:
                 show.say(f"  {row.file}  {row.code}: {row.seen}")

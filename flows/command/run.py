@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from prefect import State
 
 Json = Annotated[bool, typer.Option("--json", help="Answer in JSON on stdout.")]
+INTERRUPTED = 130
 Policy = Annotated[str, typer.Option(help="A policy's name or file.")]
 
 
@@ -51,6 +52,8 @@ def run(
 
     Example: perenne run /deliveries/văn-bản-2003
     """
+    if (policy or reason) and not batches:
+        raise typer.BadParameter("--policy and --reason go with the name of a batch; a night follows perenne.toml")
     home = _ready(policy)
     wanted = [str(batch_at(_place(home, name)).path) for name in batches or []]
     policy = policy or home.settings().policy
@@ -78,7 +81,7 @@ def reprocess(
 ) -> None:
     """Bring AIPs to today's rules: adds a version, removes nothing.
 
-    Example: perenne reprocess văn-bản-2003 --reason "new fonts installed" --rule word-pdfa
+    Example: perenne reprocess văn-bản-2003 --reason "new fonts installed" --rule word-2b
     """
     home = _ready(policy)
     find_aips(home, aips)
@@ -101,6 +104,7 @@ def verify(
     Example: perenne verify
     """
     home = the_home().prepare()
+    find_aips(home, aips or [])
     with stack.server(home):
         from flows import verify as flows
 
@@ -152,6 +156,8 @@ def _finish(home: Home, start: Callable[[], State], *, json: bool) -> None:
 
 
 def _code(state: State, summaries: tuple[Summary, ...]) -> int:
+    if board.stop.is_set():
+        return INTERRUPTED
     if state.name == "Stopped" or any(s.needing for s in summaries):
         return 1
     return 0 if state.is_completed() else 1

@@ -39,10 +39,10 @@ def coloured() -> bool:
     return sys.stdout.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
 
 
-def mark(ending: Ending) -> str:
-    """Shape and word of an ending, padded; colour goes on these alone."""
+def mark(ending: Ending, *, word: bool = True) -> str:
+    """Shape and word of an ending, padded, or the shape alone; colour goes on these alone."""
     shape = (SHAPES if unicode_ok() else ASCII)[ending]
-    text = f"{shape} {ending.value:8}"
+    text = f"{shape} {ending.value:8}" if word else shape
     return f"\x1b[{COLOURS[ending]}m{text}\x1b[0m" if coloured() else text
 
 
@@ -170,7 +170,7 @@ def fault(row: Row, name: str) -> None:
     """One file that needs a person: what was seen, what it means, what to do."""
     width = max(60, min(120, shutil.get_terminal_size((80, 20)).columns))
     arrow = "→" if unicode_ok() else "->"
-    shape = mark(row.ending).rstrip().rsplit(" ", 1)[0] if not coloured() else mark(row.ending)
+    shape = mark(row.ending, word=False)
     say(f"{shape} {_short(name, width - len(row.code) - 6)}  {row.code}")
     say(f"  {row.seen}")
     if row.do:

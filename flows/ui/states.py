@@ -25,7 +25,8 @@ def finished(summaries: Sequence[Summary], *, worked: bool, night: bool = False,
         return Completed(name="Nothing to do", message=_settled(summaries), data=data)
     if night and (older := sum(s.needing for s in summaries)):
         good, files = sum(s.good for s in summaries), sum(s.files for s in summaries)
-        told = f"{good:,} of {files:,} in good order. {phrases.count(older, 'older file')} still need a person."
+        still = f"{phrases.count(older, 'older file')} still {phrases.verb(older, 'need')} a person."
+        told = f"{good:,} of {files:,} in good order. {still}"
     return Completed(name="Done", message=told, data=data)
 
 

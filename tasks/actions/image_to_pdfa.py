@@ -8,7 +8,7 @@ x-fmt/392, fmt/151 (JPEG 2000). The TIFF stays the master of the picture; this i
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 from tasks.actions import Migration
 from tasks.premis.model import Measure, Note, Product, Role, Source, Trouble
@@ -30,7 +30,7 @@ def migrate(
     /,
     *,
     languages: str = "vie+eng",
-    part: int = 2,
+    part: Literal[2, 3] = 2,
     default_dpi: int = 300,
     sure: int = 60,
     share: str = "0.80",

@@ -8,7 +8,7 @@ A TIFF that already is an uncompressed one of our profile stays the master itsel
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from tasks.actions import Migration
 from tasks.premis.model import Measure, Product, Role, Source, Trouble
@@ -19,7 +19,9 @@ MASTER, PUID = "out/master.tif", "fmt/353"
 COMPRESSIONS = ("none", "deflate")
 
 
-def migrate(source: Source, job: Job, /, *, compression: str = "none", megapixels: int = 600) -> Migration:
+def migrate(
+    source: Source, job: Job, /, *, compression: Literal["none", "deflate"] = "none", megapixels: int = 600
+) -> Migration:
     """Makes `out/master.tif` (fmt/353), or says that the source is its own master.
 
     `compression` is `none` or `deflate` (both lossless). A frame of more than `megapixels`, or frames that together

@@ -20,7 +20,7 @@ from tasks.tools.job import Job
 VERSION = "1"
 FACTS = ("encrypted", "kind", "macros", "comments", "embedded", "signed")
 
-RAW, STILL, FROZEN, MASTER = "out/raw.pdf", "out/still.pdf", "out/frozen", "out/master.pdf"
+RAW, FROZEN, MASTER = "out/raw.pdf", "out/frozen", "out/master.pdf"
 TOOL = "LibreOffice"
 PUIDS = {2: "fmt/477", 3: "fmt/480"}
 """PDF/A of level B, by part."""
@@ -61,7 +61,7 @@ def filters() -> Mapping[tuple[str, str], Filter]:
 
 
 def migrate(
-    source: Source, job: Job, /, *, part: int = 2, fit: Literal["page", "columns", "width"] = "columns"
+    source: Source, job: Job, /, *, part: Literal[2, 3] = 2, fit: Literal["page", "columns", "width"] = "columns"
 ) -> Migration:
     """Makes `out/master.pdf`, PDF/A-`part`b with ids and dates that come from the source.
 
@@ -138,15 +138,14 @@ def _settled(source: Source, job: Job, part: int) -> int:
     date = job.call("tasks.sealed.office_facts:saved", source.name)
     date = date if isinstance(date, str) and date else NO_DATE
     fixed: dict[str, Any] = {"seed": source.file.sha256, "date": date, "part": part}
-    job.call("tasks.sealed.office_export:still", RAW, STILL, date=date)
-    answer = job.call("tasks.sealed.pdfa:settle", STILL, MASTER, **fixed)
+    answer = job.call("tasks.sealed.pdfa:settle", RAW, MASTER, **fixed)
     made = _part(answer)
     verdict = job.ask("verapdf", {"files": [MASTER], "path": MASTER, "flavour": f"{made}b"})
     if verdict.get("valid") is True:
         return made
     rows = verdict.get("clauses")
     clauses = sorted({str(row[0]) for row in rows if isinstance(row, list) and row}) if isinstance(rows, list) else []
-    return _part(job.call("tasks.sealed.pdfa:repair", STILL, MASTER, clauses=clauses or None, **fixed))
+    return _part(job.call("tasks.sealed.pdfa:repair", RAW, MASTER, clauses=clauses or None, **fixed))
 
 
 def _part(answer: Any) -> int:

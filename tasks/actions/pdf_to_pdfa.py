@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from tasks.actions import Migration
 from tasks.premis.model import Measure, Note, Product, Role, Source, Trouble
@@ -45,7 +45,7 @@ class Repair:
     recovered: str
 
 
-def migrate(source: Source, job: Job, /, *, part: int = 2) -> Migration:
+def migrate(source: Source, job: Job, /, *, part: Literal[2, 3] = 2) -> Migration:
     """Makes `out/master.pdf`, PDF/A-`part`b, or keeps a source whose own claim veraPDF confirms.
 
     Pass 1 repairs dictionaries; when veraPDF refuses it, pass 2 also repairs what its clauses name. The validators

@@ -7,7 +7,7 @@ OCRmyPDF with Tesseract makes the layer, our own repair the PDF/A, and veraPDF s
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 from tasks.actions import Migration
 from tasks.premis.model import Measure, Note, Product, Role, Source, Trouble
@@ -24,7 +24,14 @@ SHOWN_NAMES = 10
 
 
 def migrate(
-    source: Source, job: Job, /, *, languages: str = "vie+eng", part: int = 2, sure: int = 60, share: str = "0.80"
+    source: Source,
+    job: Job,
+    /,
+    *,
+    languages: str = "vie+eng",
+    part: Literal[2, 3] = 2,
+    sure: int = 60,
+    share: str = "0.80",
 ) -> Migration:
     """Makes `out/master.pdf` (PDF/A-`part`b; part 3 when files are embedded) and `out/transcript.txt`.
 

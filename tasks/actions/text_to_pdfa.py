@@ -6,7 +6,7 @@ PUIDs: x-fmt/111 and the other plain texts (`tasks.facts.text`).
 from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, Literal
 
 from tasks.actions import Migration
 from tasks.premis.model import Measure, Note, Product, Role, Source, Trouble
@@ -23,7 +23,7 @@ CERTAIN = {"us-ascii", "utf-8", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-b
 """Encodings that a file proves by itself."""
 
 
-def migrate(source: Source, job: Job, /, *, part: int = 2) -> Migration:
+def migrate(source: Source, job: Job, /, *, part: Literal[2, 3] = 2) -> Migration:
     """Makes `out/master.pdf`, PDF/A-`part`u, the same bytes for the same source.
 
     Measures: `pages`, `characters`, `controls` (control characters, drawn as pictures). Notes: `encoding-converted` for

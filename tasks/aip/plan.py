@@ -73,15 +73,18 @@ def plan(ledger: Ledger, known: Mapping[str, Known], policy: Policy, choice: Cho
     return tasks
 
 
-def current(ledger: Ledger, known: Mapping[str, Known], policy: Policy, languages: str) -> dict[tuple[str, str], Event]:
-    """(path, rule) → the ending in force under this policy; what is not settled is missing."""
+def current(
+    ledger: Ledger, known: Mapping[str, Known], policy: Policy, languages: str
+) -> dict[tuple[str, str], Event | None]:
+    """(path, rule) → the ending in force under this policy; None where the work is not settled."""
     settled = ledger.settled()
-    found = {}
+    found: dict[tuple[str, str], Event | None] = {}
     for (file, _), one in _with(ledger.originals, known):
         facts = _facts(one, languages)
         for rule in policy.rules_for(one.identification.puid, facts):
-            if (event := settled.get((file.path, rule.id, ask(rule, one, facts)))) is not None:
-                found[file.path, rule.id] = event
+            ended = settled.get((file.path, rule.id, ask(rule, one, facts)))
+            same = ended is not None and ended.source is not None and ended.source.sha256 == file.sha256
+            found[file.path, rule.id] = ended if same else None
     return found
 
 

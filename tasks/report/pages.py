@@ -15,6 +15,8 @@ from tasks.report.summary import MEANINGS, SHAPES, WORST, Row, Summary
 
 STYLE = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
 ROWS = 1000
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+"""What a page may load: nothing."""
 
 
 def write(home: Home, summaries: Sequence[Summary], policy: Policy) -> list[Path]:
@@ -31,6 +33,7 @@ def page(summary: Summary, policy: Policy) -> str:
         f"<p>{_esc(phrases.safety(summary))} Version {summary.version} is the head.</p>",
         _numbers(summary),
         *_section("What needs a person", summary.attention),
+        *_section("Waits for the next run", summary.waiting),
         *_section("Worth knowing", summary.notes),
         "<h2>How</h2>",
         f"<p>Policy {_esc(policy.id)}, {len(policy.rules)} rules, digest <code>{policy.digest[:16]}</code>. "
@@ -84,7 +87,7 @@ def _frame(title: str, body: Iterable[str]) -> str:
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">"
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
         f"<title>{_esc(title)}</title><style>{STYLE}</style></head><body>{''.join(body)}</body></html>\n"
     )
 

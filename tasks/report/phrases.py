@@ -14,6 +14,11 @@ def count(n: int, one: str, many: str = "") -> str:
     return f"{n:,} {one if n == 1 else many or one + 's'}"
 
 
+def verb(n: int, many: str) -> str:
+    """The verb for n things, from its plural: `need` → `needs`, `are` → `is`."""
+    return many if n != 1 else {"are": "is"}.get(many, many + "s")
+
+
 def verdict(summaries: Sequence[Summary]) -> str:
     """One sentence over all batches of a run."""
     files, good, bad = (sum(getattr(s, name) for s in summaries) for name in ("files", "good", "needing"))
@@ -22,11 +27,11 @@ def verdict(summaries: Sequence[Summary]) -> str:
         return "There was nothing to do."
     if good == files:
         return "The only file is in good order." if files == 1 else f"All {files:,} files are in good order."
-    parts = [f"{good:,} of {count(files, 'file')} {'is' if good == 1 else 'are'} in good order."]
+    parts = [f"{good:,} of {count(files, 'file')} {verb(good, 'are')} in good order."]
     if bad:
-        parts.append(f"{bad:,} need{'s' if bad == 1 else ''} a person.")
+        parts.append(f"{bad:,} {verb(bad, 'need')} a person.")
     if waiting:
-        parts.append(f"{waiting:,} wait{'s' if waiting == 1 else ''} for the next run.")
+        parts.append(f"{waiting:,} {verb(waiting, 'wait')} for the next run.")
     return " ".join(parts)
 
 
@@ -36,7 +41,8 @@ def safety(summary: Summary) -> str:
     if not summary.unsafe:
         originals = "The original is safe" if stored == 1 else f"All {stored:,} originals are safe"
         return f"{originals}: AIP {str(summary.aip)[:8]}, version 1."
-    return f"{stored:,} of {count(summary.files, 'original')} are safe; {summary.unsafe:,} are not in the store."
+    lost = f"{summary.unsafe:,} {verb(summary.unsafe, 'are')} not in the store."
+    return f"{stored:,} of {count(summary.files, 'original')} {verb(stored, 'are')} safe; {lost}"
 
 
 def message(summaries: Sequence[Summary]) -> str:
@@ -48,16 +54,18 @@ def message(summaries: Sequence[Summary]) -> str:
     if not bad:
         tail = f" {count(notes, 'note')}." if notes else ""
         return f"{good:,} of {files:,} in good order.{tail}"
-    kinds = [f"{n} {word}" for word in ("failed", "held") if (n := sum(s.ended.get(Ending(word), 0) for s in needing))]
+    words = (Ending.FAILED, Ending.HELD)
+    kinds = ", ".join(f"{n} {word.value}" for word in words if (n := sum(s.ended.get(word, 0) for s in needing)))
+    person = f"{verb(bad, 'need')} a person"
     if len(summaries) == 1:
-        return f"{bad:,} of {files:,} need{'s' if bad == 1 else ''} a person: {', '.join(kinds)}. Open the artifact “summary”."
+        return f"{bad:,} of {files:,} {person}: {kinds or 'the store'}. Open the artifact “summary”."
     where = ", ".join(f"{s.needing} in {s.batch}" for s in needing[:5])
-    return f"{count(len(summaries), 'batch', 'batches')}, {count(files, 'file')}. {bad:,} need a person: {where}."
+    return f"{count(len(summaries), 'batch', 'batches')}, {count(files, 'file')}. {bad:,} {person}: {where}."
 
 
 def duration(seconds: float) -> str:
     """`4.2 s`, `41 s`, `1 min 52 s`, `2 h 05`."""
-    if seconds < 10:
+    if seconds < 9.95:
         return f"{seconds:.1f} s"
     whole = round(seconds)
     if whole < 60:
@@ -69,12 +77,13 @@ def duration(seconds: float) -> str:
 
 def size(number: int) -> str:
     """Decimal, three digits: `61 kB`, `214 MB`, `1.20 GB`."""
-    value = float(number)
-    for unit in ("B", "kB", "MB", "GB"):
-        if value < 999.5 or unit == "GB":
-            return f"{value:.0f} {unit}" if value >= 100 or unit == "B" else f"{value:.3g} {unit}"
+    value, units = float(number), ["B", "kB", "MB", "GB"]
+    while value >= 999.5 and len(units) > 1:
         value /= 1000
-    raise AssertionError("unreachable")
+        del units[0]
+    if value >= 99.5 or units[0] == "B":
+        return f"{value:.0f} {units[0]}"
+    return f"{value:.2f} GB" if units[0] == "GB" else f"{value:.3g} {units[0]}"
 
 
 def moment(iso: str) -> str:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tasks.aip.ledger import ORIGINALS, Known, Ledger
 from tasks.aip.plan import current
 from tasks.policy.rules import Policy
 from tasks.premis import codes
-from tasks.premis.model import Ending, Event, Outcome
+from tasks.premis.model import Ending, Event, EventType, Outcome
 
 SHAPES = {Ending.DONE: "✓", Ending.KEPT: "=", Ending.HELD: "◆", Ending.FAILED: "✕", Ending.WAITING: "…"}
 ASCII = {Ending.DONE: "+", Ending.KEPT: "=", Ending.HELD: "?", Ending.FAILED: "x", Ending.WAITING: "."}
@@ -20,7 +20,7 @@ MEANINGS = {
     Ending.DONE: "a master is published: valid, and compared with its source",
     Ending.KEPT: "the original is the master",
     Ending.HELD: "waits for your decision; not published yet",
-    Ending.FAILED: "no master could be made; the original is safe",
+    Ending.FAILED: "no master could be made",
     Ending.WAITING: "passing trouble; the next run takes it up",
 }
 WORST = (Ending.FAILED, Ending.HELD, Ending.WAITING, Ending.DONE, Ending.KEPT)
@@ -63,12 +63,13 @@ class Summary:
     version: int
     files: int
     ended: Mapping[Ending, int]
-    attention: tuple[Row, ...]
+    attention: tuple[Row, ...]  # needs a person, worst first
     notes: tuple[Row, ...]
     masters: int
     events: int
     settled_since: str
     worked: bool  # the run that was asked about did something here
+    waiting: tuple[Row, ...] = ()  # the next run takes it up
 
     @property
     def good(self) -> int:
@@ -77,8 +78,9 @@ class Summary:
 
     @property
     def needing(self) -> int:
-        """Files that need a person: held or failed."""
-        return self.ended.get(Ending.HELD, 0) + self.ended.get(Ending.FAILED, 0)
+        """Files that need a person: held or failed; and one more when the store itself does."""
+        alarm = any(r.code == "fixity-broken" and not r.rule for r in self.attention)
+        return self.ended.get(Ending.HELD, 0) + self.ended.get(Ending.FAILED, 0) + alarm
 
     @property
     def new(self) -> int:
@@ -88,7 +90,7 @@ class Summary:
     @property
     def unsafe(self) -> int:
         """Files whose bytes are not in the store."""
-        return len({r.file for r in self.attention if not r.stored})
+        return len({r.file for r in (*self.attention, *self.waiting) if not r.stored})
 
     def as_json(self) -> dict[str, Any]:
         """The summary with stable, documented keys (DESIGN §9)."""
@@ -100,6 +102,7 @@ class Summary:
             "masters": self.masters,
             "events": self.events,
             "attention": [r.as_json() for r in self.attention],
+            "waiting": [r.as_json() for r in self.waiting],
         }
 
 
@@ -107,40 +110,43 @@ def summarize(
     ledger: Ledger, known: Mapping[str, Known], policy: Policy, languages: str, run: uuid.UUID | None
 ) -> Summary:
     """The summary of one AIP under a policy; `run` says which troubles count as new."""
-    endings = current(ledger, known, policy, languages)
-    by_file: dict[str, list[Event]] = {file.path: [] for file, _ in ledger.originals}
-    for (path, _), event in endings.items():
+    by_file: dict[str, list[Event | None]] = {file.path: [] for file, _ in ledger.originals}
+    for (path, _), event in current(ledger, known, policy, languages).items():
         by_file[path].append(event)
-    for event in _not_stored(ledger):
-        by_file[event.source.path if event.source else ""] = [event]
-    waiting = [path for path, events in by_file.items() if not events]
-    ended = Counter(_worst(events) for events in by_file.values())
-    everything = [event for events in by_file.values() for event in events]
-    bad = sorted((e for e in everything if e.ending in (Ending.HELD, Ending.FAILED)), key=codes.worst_first)
-    noted = [e for e in everything if e.outcome is Outcome.WARNING and e.ending in (Ending.DONE, Ending.KEPT)]
-    last = max((e.time for e in everything), default=None)
+    by_file |= {path: [event] for path, event in _not_stored(ledger).items()}
+    settled = [event for events in by_file.values() for event in events if event is not None]
+    bad = sorted((e for e in settled if e.ending in (Ending.HELD, Ending.FAILED)), key=codes.worst_first)
+    noted = [e for e in settled if e.outcome is Outcome.WARNING and e.ending in (Ending.DONE, Ending.KEPT)]
+    waiting = [path for path, events in by_file.items() if _worst(events) is Ending.WAITING]
     return Summary(
         batch=ledger.about.batch or str(ledger.id),
         aip=ledger.id,
         version=ledger.head,
         files=len(by_file),
-        ended=ended,
-        attention=tuple(_row(e, run) for e in bad) + tuple(_pending(ledger, path, run) for path in waiting),
+        ended=Counter(_worst(events) for events in by_file.values()),
+        attention=tuple(_row(e, run) for e in (*_alarm(ledger), *bad)),
+        waiting=tuple(_pending(ledger, path, run) for path in waiting),
         notes=tuple(_row(e, run) for e in sorted(noted, key=codes.worst_first)),
         masters=sum(path.startswith("masters/") for path in ledger.state),
         events=len(ledger.events),
-        settled_since="" if last is None else last.isoformat(),
+        settled_since=max((e.time.isoformat() for e in settled), default=""),
         worked=any(e.run == run for e in ledger.events),
     )
 
 
-def _worst(events: Iterable[Event]) -> Ending:
-    """A file without any ending waits for the next run."""
-    endings = {e.ending for e in events}
-    return next((ending for ending in WORST if ending in endings), Ending.WAITING)
+def _worst(events: Iterable[Event | None]) -> Ending:
+    """A file counts once, by the worst of its endings; work that is not settled waits for the next run."""
+    endings = {Ending.WAITING if e is None else e.ending for e in events} or {Ending.WAITING}
+    return next(ending for ending in WORST if ending in endings)
 
 
-def _not_stored(ledger: Ledger) -> list[Event]:
+def _alarm(ledger: Ledger) -> list[Event]:
+    """The last fixity check, when it found that the store no longer holds what was stored."""
+    checks = [e for e in ledger.events if e.type is EventType.FIXITY]
+    return [replace(checks[-1], ending=Ending.FAILED)] if checks and checks[-1].outcome is Outcome.FAIL else []
+
+
+def _not_stored(ledger: Ledger) -> dict[str, Event]:
     """What the inbox refused, unless it is in the store by now."""
     stored = {file.path for file, _ in ledger.originals}
     last = {
@@ -148,7 +154,7 @@ def _not_stored(ledger: Ledger) -> list[Event]:
         for e in ledger.events
         if e.ending is not None and e.source is not None and not e.rule and not e.source.sha256
     }
-    return [e for path, e in last.items() if path not in stored]
+    return {path: event for path, event in last.items() if path not in stored}
 
 
 def _row(event: Event, run: uuid.UUID | None) -> Row:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import struct
-from datetime import UTC, datetime
 
 import pikepdf
 from pikepdf import Array, Pdf
@@ -29,29 +27,9 @@ def settle(source: str, product: str, *, seed: str, date: str, part: int = 2) ->
         part = 3 if part == 2 and len(pdf.attachments) else part
         date_information(pdf, date)
         date_profiles(pdf, date)
-        _date_profiles(pdf, date)
         declare(pdf, ledger, part, date=date)
         save(pdf, product, seed, part=part)
     return {"part": part, "log": ledger.entries()}
-
-
-ICC_DATE = slice(24, 36)
-"""dateTimeNumber of a profile's header (ICC.1:2022, 7.2.8): LibreOffice has its profile made anew at each export."""
-ICC_ID = slice(84, 100)
-
-
-def _date_profiles(pdf: pikepdf.Pdf, date: str) -> None:
-    """Give the profiles of the output intents the original's date; a digest of the profile would lie, so it goes."""
-    at = datetime.fromisoformat(date).astimezone(UTC)
-    stamp = struct.pack(">6H", at.year, at.month, at.day, at.hour, at.minute, at.second)
-    for intent in pdf.Root.get("/OutputIntents", pikepdf.Array()):
-        profile = intent.get("/DestOutputProfile")
-        if not isinstance(profile, pikepdf.Stream):
-            continue
-        data = bytearray(profile.read_bytes())
-        if len(data) > 128:
-            data[ICC_DATE], data[ICC_ID] = stamp, bytes(16)
-            profile.write(bytes(data))
 
 
 def date_profiles(pdf: Pdf, date: str) -> None:
@@ -69,7 +47,9 @@ def date_profiles(pdf: Pdf, date: str) -> None:
 
 def _profiles(pdf: Pdf) -> list[PdfObject]:
     found = [stream(intent, "/DestOutputProfile") for intent in array(pdf.Root, "/OutputIntents")]
-    for value in reachable(pdf):
-        if isinstance(value, Array) and len(value) > 1 and name(value[0]) == "/ICCBased":
-            found.append(value[1])
+    found += [
+        value[1]
+        for value in reachable(pdf)
+        if isinstance(value, Array) and len(value) > 1 and name(value[0]) == "/ICCBased"
+    ]
     return list({profile.objgen: profile for profile in found if is_stream(profile)}.values())

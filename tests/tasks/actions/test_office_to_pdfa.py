@@ -20,7 +20,6 @@ GOOD: Mapping[str, Any] = {
     "office_freeze:freeze": 0,
     "office_facts:saved": "2003-04-03T10:00:00Z",
     "office": {"ok": True, "pages": 3},
-    "office_export:still": 1,
     "pdfa:settle": {"part": 2, "log": []},
     "pdfa:repair": {"part": 2, "log": []},
     "verapdf": {"ok": True, "valid": True, "clauses": []},

@@ -6,8 +6,8 @@ from tasks.policy.rules import Policy, Rule, asked
 from tasks.premis.model import Limits
 
 
-def rule(id: str, puids: set[str], target: str = "fmt/477", digest: str = "d", **when: tuple[object, ...]) -> Rule:
-    return Rule(id, frozenset(puids), when, "preservation", target, "keep", {}, (), Limits(), "because", digest)  # type: ignore[arg-type]
+def rule(name: str, puids: set[str], target: str = "fmt/477", digest: str = "d", **when: tuple[object, ...]) -> Rule:
+    return Rule(name, frozenset(puids), when, "preservation", target, "keep", {}, (), Limits(), "because", digest)  # type: ignore[arg-type]
 
 
 ANY = rule("any", {"*"}, "")

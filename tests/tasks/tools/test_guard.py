@@ -41,7 +41,9 @@ def until(wanted: bool, sleep: str, limit_s: float) -> bool:
 def test_kill_9_of_the_parent_ends_the_service_and_its_runaway_child(tmp_path: Path) -> None:
     number = f"9{os.getpid()}1"
     parent = subprocess.Popen(
-        [sys.executable, "-c", PARENT, SERVICE.format(n=number), str(tmp_path / "log")], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", PARENT, SERVICE.format(n=number), str(tmp_path / "log")],
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert parent.stdout is not None
     assert parent.stdout.readline() == "ready\n"

@@ -1,7 +1,8 @@
 """LibreOffice as a resident: one document a line, read and exported over UNO. Runs with the system's Python.
 
 One soffice.bin with a profile of its own, over a pipe. A request is a JSON line {"source", "product", "filter",
-"kind", "export", "password", "filter_options"}; the answer is {"ok": true, "pages": n} or {"error": …, "text": …}.
+"kind", "export", "password", "filter_options", "fit"}; the answer is {"ok": true, "pages": n} or
+{"error": …, "text": …}. `fit` is for sheets: "page", or "columns" and "width" so that cells do not cut their text.
 When the office dies, so does this program, with the office's own exit code: what is left of it is not to be trusted.
 """
 
@@ -9,6 +10,7 @@ import contextlib
 import json
 import os
 import select
+import shutil
 import subprocess
 import sys
 import time
@@ -25,6 +27,8 @@ NEW_PROFILE = 81
 """The exit code with which soffice.bin asks to be started again, after it has made a profile."""
 STARTS = 3
 START_S = 100.0
+MOST_COLUMNS = 255
+"""Columns of a sheet that are fitted; beyond them nobody prints."""
 NEVER_EXECUTE, NO_UPDATE = 0, 0
 """com.sun.star.document.MacroExecMode and UpdateDocMode."""
 
@@ -86,7 +90,7 @@ class Office:
     def convert(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Load, export and close one document."""
         try:
-            document = self._desktop.loadComponentFromURL(_url(request["source"]), "_blank", 0, _load(request))
+            document = self._desktop.loadComponentFromURL(_url(_readable(request)), "_blank", 0, _load(request))
         except DisposedException:
             raise
         except Exception as failure:
@@ -97,6 +101,7 @@ class Office:
             service, _ = KINDS[request["kind"]]
             if not document.supportsService(service):
                 return {"error": "load", "text": f"the office opened it, but not as {request['kind']}"}
+            _fit(document, request)
             return _export(document, request)
         finally:
             with contextlib.suppress(Exception):
@@ -134,6 +139,40 @@ class Office:
         return subprocess.Popen(self._argv, stdin=subprocess.DEVNULL, stdout=2)
 
 
+def _fitted(request: Mapping[str, Any]) -> bool:
+    return bool(request["kind"] == "calc" and request.get("fit", "page") != "page")
+
+
+def _readable(request: Mapping[str, Any]) -> str:
+    """What is loaded: of a sheet that is to be fitted, a copy, since what cannot be written refuses every change."""
+    source = str(request["source"])
+    if not _fitted(request):
+        return source
+    copy = Path(os.environ["HOME"]) / f"sheet{Path(source).suffix}"
+    copy.unlink(missing_ok=True)
+    shutil.copyfile(source, copy)
+    return str(copy)
+
+
+def _fit(document: Any, request: Mapping[str, Any]) -> None:
+    """Widen the columns that have no room for their text; `width` also makes every sheet one page wide."""
+    if not _fitted(request):
+        return
+    for sheet in document.Sheets:
+        cursor = sheet.createCursor()
+        cursor.gotoEndOfUsedArea(False)
+        for number in range(min(cursor.RangeAddress.EndColumn, MOST_COLUMNS) + 1):
+            column = sheet.Columns.getByIndex(number)
+            if column.IsVisible:
+                width = column.Width
+                column.OptimalWidth = True
+                if column.Width < width:
+                    column.Width = width
+    if request["fit"] == "width":
+        for style in document.StyleFamilies.getByName("PageStyles"):
+            style.ScaleToPagesX, style.ScaleToPagesY = 1, 0
+
+
 def _export(document: Any, request: Mapping[str, Any]) -> dict[str, Any]:
     settings = EXPORT_DEFAULTS | {name: value for name, value in request["export"].items() if value is not None}
     data = tuple(_property(name, value) for name, value in sorted(settings.items()))
@@ -167,7 +206,7 @@ def _pages(document: Any, kind: str) -> int | None:
 def _load(request: Mapping[str, Any]) -> tuple[Any, ...]:
     named = {
         "Hidden": True,
-        "ReadOnly": True,
+        "ReadOnly": not _fitted(request),
         "Silent": True,
         "AsTemplate": False,
         "PickListEntry": False,
