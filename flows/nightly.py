@@ -3,7 +3,7 @@
 # No `from __future__ import annotations`: Prefect builds a form from the types themselves.
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
 from typing import ParamSpec
@@ -18,6 +18,7 @@ from tasks.aip.plan import Scope
 from tasks.config.home import ConfigError, Home
 from tasks.config.home import home as the_home
 from tasks.policy.load import PolicyError, find, load
+from tasks.premis import log
 from tasks.premis.log import LogError
 from tasks.premis.model import Trouble
 from tasks.report import phrases
@@ -50,14 +51,14 @@ def stops_clearly(body: Callable[P, State]) -> Callable[P, State]:
 def nightly() -> State:
     """Every batch that is ready becomes safe, then gets its masters; what is settled costs a look and no more."""
     home = the_home().prepare()
-    log = get_run_logger()
+    said = get_run_logger()
     quiet_s = home.settings().inbox_quiet_minutes * 60.0
     batches = in_inbox(home.inbox)
     due = [b for b in batches if ready(b, quiet_s=quiet_s, now=time.time())]
     for waiting in sorted({b.name for b in batches} - {b.name for b in due}):
-        log.info("%s is still being delivered; it is taken when nothing has changed for a while.", waiting)
+        said.info("%s is still being delivered; it is taken when nothing has changed for a while.", waiting)
     for name in not_taken(home.inbox):
-        log.warning("%s is not a folder: not taken.", name)
+        said.warning("%s is not a folder: not taken.", name)
     return through(due, home, policy=home.settings().policy, night=True)
 
 
@@ -73,6 +74,7 @@ def through(
     """Batches all the way: refuse what cannot be done before a file is touched, then ingest once and migrate once."""
     fit(home)
     load(find(policy, home))
+    seal_days(home)
     if not batches:
         return states.finished((), worked=False)
     taken = states.data_of(ingest([str(b.path) for b in batches], return_state=True))
@@ -90,6 +92,14 @@ def through(
         return_state=True,
     )
     return close(state, refused, new=sum(i.new for i in ingested), night=night)
+
+
+def seal_days(home: Home) -> None:
+    """Put the log's parts of every day that is over into one sorted file; ten million events then answer at once."""
+    today = datetime.now(UTC).date()
+    for day in log.open_days(home.log):
+        if day < today:
+            log.compact(home.log, day)
 
 
 def close(state: State, refused: list[Refused], *, new: int, night: bool) -> State:

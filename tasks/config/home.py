@@ -30,7 +30,6 @@ class Settings:
     chunk_files: int = 64
     server_port: int = 4200
     reports_port: int = 4201
-    organization: str = ""
 
 
 @dataclass(frozen=True, slots=True)
