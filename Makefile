@@ -1,23 +1,24 @@
 # Two commands do everything: `make run` and `make test`. Only /bin/sh is needed until Python is there.
 SHELL = /bin/sh
 .DELETE_ON_ERROR:
-.PHONY: run test check lint install up doctor lock fmt bench clean
+.PHONY: run test check docs lint install up doctor lock fmt bench clean
 
 PYTHON = $$(for p in python3.11 python3 /usr/bin/python3; do \
 	"$$p" -c 'import sys; raise SystemExit(sys.version_info[:2] != (3, 11))' 2>/dev/null && { command -v "$$p"; break; }; done)
 BIN = .venv/bin
 PACKAGES = $$(sed 's/\#.*//' packages.txt)
-export PERENNE_HOME ?= $(HOME)/perenne
 
-## run: install what is missing, then take a demo delivery (or BATCH=/any/folder) all the way
+## run: install what is missing, then take a demo delivery (or BATCH=/any/folder) all the way.
+## Exit code 1 of `perenne run` means finished, with files that a person should look at.
 run: install
-	@if [ -n "$(BATCH)" ]; then set -- "$(BATCH)"; else set --; \
-	  $(BIN)/python fixtures/make.py demo "$$PERENNE_HOME/inbox/văn-bản-demo"; fi; \
-	$(BIN)/perenne run "$$@" || [ $$? = 1 ]   # 1: finished, and a person should look at some files
-	@echo; echo 'Where to look next:'; \
+	@home="$$($(BIN)/python -m tasks.config.home)"; \
+	if [ -n "$(BATCH)" ]; then set -- "$(BATCH)"; else set --; \
+	  $(BIN)/python fixtures/make.py demo "$$home/inbox" && touch "$$home/inbox/văn-bản-demo.ready"; fi; \
+	$(BIN)/perenne run "$$@" || [ $$? = 1 ] || exit $$?; \
+	echo; echo 'Where to look next:'; \
 	echo "  make up                   the Prefect UI, the nightly schedule, the reports in a browser"; \
 	echo "  .venv/bin/perenne status  how every batch stands"; \
-	echo "  $$PERENNE_HOME            inbox, store, log, reports"
+	echo "  $$home"
 
 ## test: install what is missing, then pass every check and every test
 test: install .venv-ocfl/.done
@@ -40,6 +41,10 @@ up: install
 
 doctor: install
 	$(BIN)/perenne doctor
+
+## docs: write the pages that come from the code
+docs: install
+	$(BIN)/python docs/make.py
 
 bench: install
 	$(BIN)/python bench/throughput.py $(or $(BATCH),fixtures/formats)

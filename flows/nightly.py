@@ -8,7 +8,7 @@ from functools import wraps
 from pathlib import Path
 from typing import ParamSpec
 
-from prefect import State, flow, get_run_logger, runtime
+from prefect import State, flow, get_run_logger, runtime, tags
 from prefect.states import Failed
 
 from flows.ingest import Refused, ingest
@@ -28,6 +28,8 @@ from tasks.store.errors import StoreError
 from tasks.tools.machine import NotFit, fit
 
 P = ParamSpec("P")
+TAGS = 20
+"""A night of more batches is found by its name; so many tags fit on a run's page."""
 
 
 def stops_clearly(body: Callable[P, State]) -> Callable[P, State]:
@@ -59,6 +61,8 @@ def nightly() -> State:
         said.info("%s is still being delivered; it is taken when nothing has changed for a while.", waiting)
     for name in not_taken(home.inbox):
         said.warning("%s is not a folder: not taken.", name)
+    if batches and not due:
+        return states.nothing_ready([b.name for b in batches], home.settings().inbox_quiet_minutes)
     return through(due, home, policy=home.settings().policy, night=True)
 
 
@@ -77,20 +81,22 @@ def through(
     seal_days(home)
     if not batches:
         return states.finished((), worked=False)
-    taken = states.data_of(ingest([str(b.path) for b in batches], return_state=True))
+    with tags(*(b.name for b in batches[:TAGS])):
+        taken = states.data_of(ingest([str(b.path) for b in batches], return_state=True))
     refused = [t for t in taken if isinstance(t, Refused)]
     ingested = [t for t in taken if isinstance(t, Ingested)]
     if not ingested:
         return states.stopped(_refusals(refused))
-    state = migrate(
-        [str(i.aip) for i in ingested],
-        [i.batch for i in ingested],
-        policy,
-        reason,
-        which,
-        night=night,
-        return_state=True,
-    )
+    with tags(*(b.name for b in batches[:TAGS]), *(str(i.aip)[:8] for i in ingested[:TAGS])):
+        state = migrate(
+            [str(i.aip) for i in ingested],
+            [i.batch for i in ingested],
+            policy,
+            reason,
+            which,
+            night=night,
+            return_state=True,
+        )
     return close(state, refused, new=sum(i.new for i in ingested), night=night)
 
 

@@ -149,7 +149,7 @@ def _finish(home: Home, start: Callable[[], State], *, json: bool) -> None:
     if json:
         show.answer(_json(home, state, summaries, seconds) | {"server_seconds": round(ready, 1)})
     elif state.name == "Nothing to do" and not summaries:
-        show.say("Nothing to do: the inbox is empty or nothing in it is ready.")
+        show.say(f"Nothing to do. {state.message}")
     elif summaries:
         show.result(home, summaries, worked=any(s.worked for s in summaries), seconds=seconds)
     raise typer.Exit(_code(state, summaries))

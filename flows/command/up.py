@@ -13,7 +13,7 @@ from types import FrameType
 import typer
 
 from flows.command import show, stack
-from flows.command.stack import ROOT, Address
+from flows.command.stack import ROOT, Address, StackError
 from tasks.config.home import Home
 from tasks.config.home import home as the_home
 from tasks.tools import service
@@ -93,7 +93,11 @@ class _Pages(http.server.SimpleHTTPRequestHandler):
 
 def _serve_reports(home: Home) -> http.server.ThreadingHTTPServer:
     handler = functools.partial(_Pages, directory=str(home.reports))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", home.settings().reports_port), handler)
+    port = home.settings().reports_port
+    try:
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", port), handler)
+    except OSError as e:
+        raise StackError(f"Port {port} is taken by another program. Set reports_port in perenne.toml.") from e
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server
 

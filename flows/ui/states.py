@@ -30,6 +30,13 @@ def finished(summaries: Sequence[Summary], *, worked: bool, night: bool = False,
     return Completed(name="Done", message=told, data=data)
 
 
+def nothing_ready(names: Sequence[str], minutes: int) -> State:
+    """Batches lie in the inbox, and each may still be on its way."""
+    count = phrases.count(len(names), "batch", "batches")
+    how = f"A batch is ready when nothing in it changed for {minutes} minutes, or with a .ready file."
+    return Completed(name="Nothing to do", message=f"{count} not ready yet: {', '.join(names[:5])}. {how}")
+
+
 def stopped(message: str) -> State:
     """The run itself could not go on; nothing was lost."""
     return Failed(name="Stopped", message=message)

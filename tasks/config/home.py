@@ -119,6 +119,16 @@ def _checked(given: dict[str, Any], path: Path) -> Settings:
     return Settings(**given)
 
 
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+
 def home() -> Home:
-    """The home named by PERENNE_HOME, else `~/perenne`."""
-    return Home(Path(os.environ.get("PERENNE_HOME") or Path.home() / "perenne").absolute())
+    """The home named by PERENNE_HOME, else `~/perenne`; `~/perenne-home` where the checkout itself lies there."""
+    if named := os.environ.get("PERENNE_HOME"):
+        return Home(Path(named).absolute())
+    usual = Path.home() / "perenne"
+    return Home(usual.with_name("perenne-home") if usual.resolve() == CHECKOUT else usual)
+
+
+if __name__ == "__main__":
+    print(home().root)
