@@ -1,11 +1,13 @@
 # Two commands do everything: `make run` and `make test`. Only /bin/sh is needed until Python is there.
 SHELL = /bin/sh
 .DELETE_ON_ERROR:
-.PHONY: run test check docs lint install up doctor lock fmt bench clean
+.PHONY: run test check docs install-tests lint install up doctor lock fmt bench clean
 
 PYTHON = $$(for p in python3.11 python3 /usr/bin/python3; do \
 	"$$p" -c 'import sys; raise SystemExit(sys.version_info[:2] != (3, 11))' 2>/dev/null && { command -v "$$p"; break; }; done)
 BIN = .venv/bin
+# What the tests need besides: git applies the diff of docs/new-path.md, pgrep looks for orphans.
+TEST_PACKAGES = git procps
 PACKAGES = $$(sed 's/\#.*//' packages.txt)
 
 ## run: install what is missing, then take a demo delivery (or BATCH=/any/folder) all the way.
@@ -21,12 +23,12 @@ run: install
 	echo "  $$home"
 
 ## test: install what is missing, then pass every check and every test
-test: install .venv-ocfl/.done
+test: install-tests
 	@$(MAKE) --no-print-directory lint
 	$(BIN)/pytest -q
 
 ## check: the fast part, under a minute
-check: install lint
+check: install-tests lint
 	$(BIN)/pytest -q -m 'not slow'
 
 lint:
@@ -50,6 +52,9 @@ bench: install
 	$(BIN)/python bench/throughput.py $(or $(BATCH),fixtures/formats)
 
 install: .packages .venv/.done
+
+install-tests: PACKAGES += $(TEST_PACKAGES)
+install-tests: install .venv-ocfl/.done
 
 # Debian packages by name: what is there is not touched, and then neither root nor network is needed.
 .packages:

@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -29,6 +30,12 @@ PERENNE = [sys.executable, "-c", "from flows.command import main; main()"]
 FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 LIMIT_S = 600.0
 LINGER_S = 60.0
+
+
+
+class TooLate(Exception):
+    """The run had ended before it could be killed: that proves nothing."""
+
 
 Endings = Counter[tuple[str, str, str]]
 
@@ -52,7 +59,13 @@ class Left:
 
 def left(home: Path) -> Left:
     """Read the home's log. Waiting is no settled ending."""
-    endings: Endings = Counter()
+    endings: 
+
+class TooLate(Exception):
+    """The run had ended before it could be killed: that proves nothing."""
+
+
+Endings = Counter()
     masters: dict[str, str] = {}
     for event in log.read(home / "log"):
         if event.ending is None or event.ending is Ending.WAITING or event.source is None:
@@ -197,6 +210,7 @@ def kill_flow(home: Path, batch: Path, after_s: float) -> bool:
     run = start(home, "run", str(batch))
     working(home)
     time.sleep(after_s)
+    _still(run.poll() is None)
     jobs = {p for p in descendants(run.pid) if b"prefect" not in cmdline(p) and b"tasks.tools.guard" not in cmdline(p)}
     run.kill()
     run.wait()
@@ -208,6 +222,7 @@ def kill_all(home: Path, batch: Path, after_s: float) -> bool:
     run = start(home, "run", str(batch))
     working(home)
     time.sleep(after_s)
+    _still(run.poll() is None)
     pids = set(processes(home)) | descendants(run.pid)
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):
@@ -227,12 +242,28 @@ def kill_worker(home: Path, batch: Path, after_s: float) -> bool:
         working(home)
         time.sleep(after_s)
         (worker,) = [p for p in descendants(up.pid) if b"worker\0start" in cmdline(p) and b"guard" not in cmdline(p)]
+        _still(state_of(home, run) not in FINAL)
         below = descendants(worker)
         os.kill(worker, signal.SIGKILL)
         clean = gone(below, 10.0)
         first = final(home, run, 120)
         again = final(home, trigger(home, "batch/batch", {"batch": batch.name}))
     return clean and first == "CRASHED" and again in ("COMPLETED", "FAILED")
+
+
+def _still(going_on: bool) -> None:
+    if not going_on:
+        raise TooLate
+
+
+def killed(kind: str, home: Path, batch: Path, after_s: float) -> bool:
+    """Kill as `kind` says, sooner when the run was too fast; returns whether nothing outlived it."""
+    try:
+        return KINDS[kind](home, batch, after_s)
+    except TooLate:
+        quiet(home)
+        shutil.rmtree(home)
+        return killed(kind, home, batch, after_s * 0.8)
 
 
 def cmdline(pid: int) -> bytes:
@@ -280,7 +311,7 @@ def main() -> int:
         for kind in given.kinds:
             for n in range(given.moments):
                 home, share = Path(folder) / f"{kind}-{n}", (n + 0.5) / given.moments
-                clean = KINDS[kind](home, given.batch, share * seconds)
+                clean = killed(kind, home, given.batch, share * seconds)
                 code = finish(home, given.batch)
                 found = left(home)
                 same, identical = found.same_endings(reference), found.identical(reference)

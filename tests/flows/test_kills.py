@@ -42,7 +42,7 @@ def test_after_a_kill_the_same_command_ends_as_if_nothing_had_been(
     kind: str, share: float, batch: Path, reference: tuple[kills.Left, float], home: Path
 ) -> None:
     wanted, seconds = reference
-    assert kills.KINDS[kind](home, batch, share * seconds), "a process outlived what was killed"
+    assert kills.killed(kind, home, batch, share * seconds), "a process outlived what was killed"
     kills.finish(home, batch)
     found = kills.left(home)
     assert found.endings == wanted.endings
