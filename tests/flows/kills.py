@@ -32,7 +32,6 @@ LIMIT_S = 600.0
 LINGER_S = 60.0
 
 
-
 class TooLate(Exception):
     """The run had ended before it could be killed: that proves nothing."""
 
@@ -59,13 +58,7 @@ class Left:
 
 def left(home: Path) -> Left:
     """Read the home's log. Waiting is no settled ending."""
-    endings: 
-
-class TooLate(Exception):
-    """The run had ended before it could be killed: that proves nothing."""
-
-
-Endings = Counter()
+    endings: Endings = Counter()
     masters: dict[str, str] = {}
     for event in log.read(home / "log"):
         if event.ending is None or event.ending is Ending.WAITING or event.source is None:
