@@ -32,7 +32,7 @@ LIMIT_S = 600.0
 LINGER_S = 60.0
 
 
-class TooLate(Exception):
+class TooLate(Exception):  # noqa: N818  it is what happened
     """The run had ended before it could be killed: that proves nothing."""
 
 
