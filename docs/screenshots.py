@@ -32,7 +32,8 @@ def ask(base: str, path: str, body: object) -> list[dict[str, object]]:
 def pages(base: str) -> dict[str, str]:
     """Name → path of every page worth a look."""
     found = {"dashboard": "/dashboard", "runs": "/runs", "deployments": "/deployments"}
-    runs = ask(base, "/flow_runs/filter", {"limit": 50, "sort": "START_TIME_DESC"})
+    ended = {"flow_runs": {"state": {"type": {"any_": ["COMPLETED", "FAILED", "CRASHED", "RUNNING"]}}}}
+    runs = ask(base, "/flow_runs/filter", {**ended, "limit": 50, "sort": "START_TIME_DESC"})
     for run in runs:
         if not run.get("parent_task_run_id"):
             found["run"] = f"/runs/flow-run/{run['id']}"

@@ -8,6 +8,7 @@ import os
 import signal
 import threading
 import time
+from pathlib import Path
 from types import FrameType
 
 import typer
@@ -44,17 +45,33 @@ def up() -> None:
         runs.watch_for_zombies()
         pages = _serve_reports(home)
         worker = _worker(home, address)
+        shown = _choices(home)
         _tell(home, address)
         try:
-            while not over.wait(0.5):
+            while not over.wait(1.0):
                 if worker.poll() is not None:
                     runs.sweep(home)  # what it ran died with it
                     worker = _worker(home, address)
+                if (now := _choices(home)) != shown:
+                    shown = now  # the forms list batches and AIPs as they were at their deployment
+                    stack.deploy(home, address)
         finally:
             show.say("Stopping …")
             runs.cancel_all(WORKER_STOP_S)
             _end(worker)
             pages.shutdown()
+
+
+def _choices(home: Home) -> tuple[frozenset[str], frozenset[str]]:
+    """What the forms let a person choose from: batches in the inbox, AIPs (each has had a lock since its first run)."""
+    return _names(home.inbox), _names(home.work / "locks")
+
+
+def _names(folder: Path) -> frozenset[str]:
+    try:
+        return frozenset(os.listdir(folder))
+    except OSError:
+        return frozenset()
 
 
 def _ask_to_end(over: threading.Event, _: int, __: FrameType | None) -> None:

@@ -58,7 +58,7 @@ def _section(title: str, rows: Sequence[Row]) -> Iterable[str]:
     yield f"<h2>{title}</h2><table><tr><th>file</th><th>code</th><th>what was seen</th><th>what to do</th></tr>"
     for row in rows[:ROWS]:
         yield (
-            f'<tr><td><bdi>{_esc(row.file)}</bdi></td><td class="{row.ending.value}">{SHAPES[row.ending]} '
+            f'<tr><td><bdi>{_esc(row.file)}</bdi></td><td class="code {row.ending.value}">{SHAPES[row.ending]} '
             f"{_esc(row.code)}</td><td>{_esc(row.seen)}</td><td><b>{_esc(row.do)}</b></td></tr>"
         )
     yield "</table>"
