@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 
 def main() -> None:
     """The entry point; exit codes: 0 good, 1 a person is needed, 2 wrong use or policy, 3 machine not fit."""
+    os.umask(0o027)  # what Perenne writes is for its own group; worker and server inherit this
     from flows.command.app import app
 
     sys.exit(app())

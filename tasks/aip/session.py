@@ -69,7 +69,7 @@ class Session:
         known = {k: v for k, v in found.known().items() if v.trouble is None or choice.scope is Scope.CHANGED}
         one = self.open[aip] = Open(
             ledger=found,
-            recorder=Recorder(self.run, aip, self.policy.id),
+            recorder=Recorder(self.run, aip, self.policy.name),
             stage=self.store.stage(aip, self.run),
             languages=found.about.languages or self.home.settings().languages,
             known={

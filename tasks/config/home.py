@@ -79,9 +79,9 @@ class Home:
         return self.root / "policies"
 
     def prepare(self) -> Home:
-        """Make the folders that are missing (umask 027) and return self."""
-        os.umask(0o027)
+        """Make the folders that are missing, closed to others, and return self."""
         for folder in (
+            self.root,
             self.inbox,
             self.store,
             self.log,
@@ -91,7 +91,7 @@ class Home:
             self.prefect,
             self.policies,
         ):
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(mode=0o750, parents=True, exist_ok=True)
         return self
 
     def settings(self) -> Settings:

@@ -53,6 +53,11 @@ class Policy:
     digest: str
     rules: tuple[Rule, ...]
 
+    @property
+    def name(self) -> str:
+        """Id and digest, as events name it: an id that was edited in place is told apart."""
+        return f"{self.id} {self.digest[:12]}"
+
     def rules_for(self, puid: str | None, facts: Facts) -> tuple[Rule, ...]:
         """One rule per (purpose, target): the one with most conditions that fit; the `*` row where none fits."""
         chosen: dict[tuple[str, str], Rule] = {}

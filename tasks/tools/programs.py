@@ -30,14 +30,8 @@ class Tool:
 TOOLS: tuple[Tool, ...] = (
     Tool("bubblewrap", "bwrap", ("--version",), r"bubblewrap (\S+)", "bubblewrap"),
     Tool("tesseract", "tesseract", ("--version",), r"tesseract v?(\S+)", "tesseract-ocr"),
-    Tool("mutool", "mutool", ("-v",), r"version (\S+)", "mupdf-tools"),
-    Tool("pdftoppm", "pdftoppm", ("-v",), r"version (\S+)", "poppler-utils"),
-    Tool("pdftocairo", "pdftocairo", ("-v",), r"version (\S+)", "poppler-utils"),
-    Tool("pdftotext", "pdftotext", ("-v",), r"version (\S+)", "poppler-utils"),
     Tool("LibreOffice", "soffice", ("--version",), r"LibreOffice (\S+)", "libreoffice-writer"),
     Tool("Java", "java", ("-version",), r'version "([^"]+)"', "openjdk-17-jre-headless"),
-    Tool("Ghostscript", "gs", ("--version",), r"(\S+)", "ghostscript"),
-    Tool("checkit_tiff", "checkit_tiff", ("-h",), r"version:?\s+(\S+)", "checkit-tiff"),
 )
 
 

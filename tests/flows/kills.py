@@ -78,8 +78,9 @@ def environment(home: Path) -> dict[str, str]:
 
 def start(home: Path, *arguments: str) -> subprocess.Popen[bytes]:
     """Start `perenne …` in a home."""
-    out = (home / "out.log").open("ab") if home.exists() else subprocess.DEVNULL
-    return subprocess.Popen([*PERENNE, *arguments], env=environment(home), cwd=ROOT, stdout=out, stderr=out)
+    env = environment(home)
+    with (home / "out.log").open("ab") as out:
+        return subprocess.Popen([*PERENNE, *arguments], env=env, cwd=ROOT, stdout=out, stderr=out)
 
 
 def processes(home: Path) -> list[int]:

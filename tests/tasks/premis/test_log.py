@@ -270,6 +270,7 @@ def test_kills_at_random_moments_never_leave_half_a_part(tmp_path):
     endless = (
         "import sys; from pathlib import Path; from tasks.premis import log\n"
         "from tests.tasks.premis.events import event\n"
+        "log.append([event(k) for k in range(8)], Path(sys.argv[1]), name='n')\n"
         "print('go', flush=True)\n"
         "for n in range(10**6): log.append([event(k, path=f'{n}/{k}') for k in range(8)], Path(sys.argv[1]), name='n')"
     )

@@ -130,10 +130,10 @@ def test_a_missing_product_and_one_past_the_limit_are_told(door: Door):
 
 def test_everything_that_acted_is_recorded_once_in_order(door: Door):
     with door.job() as job:
-        job.call("hostile_jobs:executed", "mutool", "-v", check=False)
-        job.call("hostile_jobs:noted", "tesseract", "mutool")
+        job.call("hostile_jobs:executed", "tesseract", "--version", check=False)
+        job.call("hostile_jobs:noted", "java", "tesseract")
         seen = job.agents
-    tools = [programs.tool(name) for name in ("mutool", "tesseract")]
+    tools = [programs.tool(name) for name in ("tesseract", "java")]
     assert seen == (OWN, *(Agent(row.name, programs.probe(row) or "") for row in tools if row))
     assert [run.what for run in job.runs] == ["hostile_jobs:executed", "hostile_jobs:noted"]
 

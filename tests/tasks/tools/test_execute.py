@@ -9,16 +9,16 @@ from tasks.tools.door import Door
 
 def test_a_programs_exit_code_and_output_come_back(door: Door):
     with door.job() as job:
-        code, _out, err = job.call("hostile_jobs:executed", "mutool", "-v", check=False)
-    assert code in (0, 1)
-    assert "mutool" in err
+        code, out, err = job.call("hostile_jobs:executed", "tesseract", "--version", check=False)
+    assert code == 0
+    assert "leptonica" in out + err
 
 
 def test_a_failing_program_is_told_by_its_name_and_last_words(door: Door):
     with door.job() as job, pytest.raises(Trouble) as caught:
-        job.call("hostile_jobs:executed", "pdftoppm", "in/nothing.pdf", "out/page")
+        job.call("hostile_jobs:executed", "tesseract", "in/nothing.png", "out/page")
     assert caught.value.code == "tool-crash"
-    assert caught.value.detail["tool"] == "pdftoppm"
+    assert caught.value.detail["tool"] == "tesseract"
     assert caught.value.detail["signal"].startswith("exit 1: ")
 
 
@@ -43,7 +43,7 @@ def test_the_environment_of_a_program_is_fixed(door: Door):
     assert told["HOME"] == told["TMPDIR"] == "/box/tmp"
 
 
-@pytest.mark.parametrize("name", ["bubblewrap", "tesseract", "mutool", "pdftoppm"])
+@pytest.mark.parametrize("name", ["bubblewrap", "tesseract", "LibreOffice", "Java"])
 def test_a_program_says_its_version(name: str):
     row = programs.tool(name)
     assert row is not None

@@ -6,6 +6,7 @@ import contextlib
 import io
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -16,6 +17,7 @@ import threading
 import time
 import warnings
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -348,10 +350,18 @@ BUSY = textwrap.dedent(
 
 
 def _as_nobody(home: str) -> str:
-    paths = (str(Path(kinds.__file__).parents[3]), str(Path(pikepdf.__file__).parents[1]))
+    code = Path(home, "code")  # a copy that nobody can read: the checkout may lie below /root
+    shutil.copytree(Path(kinds.__file__).parents[2], code / "tasks")
+    for file in metadata.files(kinds.ENGINE[0]) or []:
+        target = code / file
+        if ".." not in target.parts:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(str(file.locate()), target)
+    for path in (code, *code.rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)
     done = subprocess.run(
         [kinds.SYSTEM_PYTHON, "-c", ORDINARY, home],
-        user=NOBODY, group=NOBODY, extra_groups=[], env={"PYTHONPATH": ":".join(paths), "PATH": os.environ["PATH"]},
+        user=NOBODY, group=NOBODY, extra_groups=[], env={"PYTHONPATH": str(code), "PATH": os.environ["PATH"]},
         capture_output=True, text=True, cwd="/",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
