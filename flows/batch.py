@@ -17,7 +17,7 @@ INBOX = [b.name for b in in_inbox(the_home().inbox)]
 class BatchOptions(BaseModel):
     """Leave as it is for most batches."""
 
-    policy: str = Field("default", title="Policy", description="The rules that decide what each format becomes.")
+    policy: str = Field(ui.policy(), title="Policy", description="The rules that decide what each format becomes.")
     reason: str = Field(
         "",
         title="Reason",

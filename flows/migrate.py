@@ -8,14 +8,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from prefect import State, flow, runtime
-from prefect.futures import PrefectFuture, as_completed
+from prefect import State, flow, get_run_logger, runtime
+from prefect.futures import PrefectFuture, as_completed, wait
 
 from flows.ui import artifacts, states
 from flows.ui.run import run_id, threads, whole
+from tasks.aip.mend import mend
 from tasks.aip.plan import Choice, Scope
 from tasks.aip.progress import board
 from tasks.aip.session import Session
+from tasks.config import unfinished
 from tasks.config.home import home as the_home
 from tasks.identify import identify
 from tasks.normalize import normalize
@@ -25,7 +27,6 @@ from tasks.policy.load import find, load
 from tasks.report import pages, phrases
 from tasks.report.summary import Summary, summarize
 from tasks.store.ocfl import Store
-from tasks.store.repair import repair
 from tasks.tools.machine import Finding, NotFit
 from tasks.tools.shared import shared
 
@@ -63,24 +64,29 @@ def migrate(
     began, home = time.monotonic(), the_home().prepare()
     law = load(find(policy, home))
     store = Store(home.store)
-    repair(store)
+    mend(home, store, run_id())
     door = shared(home.work, (home.store,))
     if door.unloaded:
         raise NotFit([Finding("sealed code", False, f"{name}: {why}") for name, why in door.unloaded.items()])
-    session = Session(home, store, law, run_id(), door)
+    session = Session(home, store, law, run_id(), door, reason=reason)
     choice = Choice(which, tuple(rules or ()), tuple(paths or ()))
     with session.holding([uuid.UUID(a) for a in aips], choice) as busy:
+        for late in session.ahead_of_the_clock():
+            get_run_logger().warning("The clock is behind the last event of AIP %s. Set it right.", late)
         _identify(session)
         chunks = plan(whole(session), whole(choice))
         _normalize(session, chunks)
         board.begin("package", len(session.open))
-        for _ in _in_turn(package.submit(_batch(session, a), a, whole(session), reason) for a in session.open):
+        for _ in _in_turn(package.submit(_batch(session, a), a, whole(session)) for a in session.open):
             board.count()
         board.finish()
         summaries = tuple(
             summarize(session.after(aip), one.known, law, one.languages, session.run)
             for aip, one in session.open.items()
         )
+    for summary in summaries:
+        if not summary.waiting:
+            unfinished.clear(home, summary.aip)
     reports = f"http://127.0.0.1:{home.settings().reports_port}"
     pages.write(home, summaries, law)
     artifacts.publish(summaries, policy=law.id, seconds=time.monotonic() - began, reports=reports)
@@ -116,5 +122,11 @@ def _normalize(session: Session, chunks: Sequence[str]) -> None:
 
 def _in_turn(futures: Iterator[PrefectFuture[Any]]) -> Iterator[Any]:
     """Results as they come; a task that could not work raises here and stops the run, and its files wait."""
-    for future in as_completed(list(futures)):
-        yield future.result()
+    waiting = list(futures)
+    try:
+        for future in as_completed(waiting):
+            yield future.result()
+    except BaseException:
+        board.stop.set()  # the AIPs' locks are ours until the last thread has put its file down
+        wait(waiting)
+        raise

@@ -17,12 +17,13 @@ from flows.ui import states
 from tasks.aip.plan import Scope
 from tasks.config.home import ConfigError, Home
 from tasks.config.home import home as the_home
+from tasks.config.unfinished import marked
 from tasks.policy.load import PolicyError, find, load
 from tasks.premis import log
 from tasks.premis.log import LogError
 from tasks.premis.model import Trouble
 from tasks.report import phrases
-from tasks.sip.batch import Batch, batch, in_inbox, not_taken, ready
+from tasks.sip.batch import Batch, BatchError, batch, in_inbox, not_taken, ready
 from tasks.sip.ingest import Ingested
 from tasks.store.errors import StoreError
 from tasks.tools.machine import NotFit, fit
@@ -39,7 +40,7 @@ def stops_clearly(body: Callable[P, State]) -> Callable[P, State]:
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> State:
         try:
             state = body(*args, **kwargs)
-        except (NotFit, PolicyError, ConfigError, StoreError, LogError, Trouble, OSError) as e:
+        except (NotFit, PolicyError, ConfigError, StoreError, LogError, BatchError, Trouble, OSError) as e:
             get_run_logger().error("%s", e)
             return states.stopped(str(e).splitlines()[0])
         # What the state carries is for a caller in this process; a worker has none, and Prefect would stumble over it.
@@ -56,14 +57,22 @@ def nightly() -> State:
     said = get_run_logger()
     quiet_s = home.settings().inbox_quiet_minutes * 60.0
     batches = in_inbox(home.inbox)
-    due = [b for b in batches if ready(b, quiet_s=quiet_s, now=time.time())]
+    due = [b for b in batches if _due(b, quiet_s)]
     for waiting in sorted({b.name for b in batches} - {b.name for b in due}):
         said.info("%s is still being delivered; it is taken when nothing has changed for a while.", waiting)
     for name in not_taken(home.inbox):
         said.warning("%s is not a folder: not taken.", name)
-    if batches and not due:
+    if batches and not due and not marked(home):
         return states.nothing_ready([b.name for b in batches], home.settings().inbox_quiet_minutes)
     return through(due, home, policy=home.settings().policy, night=True)
+
+
+def _due(one: Batch, quiet_s: float) -> bool:
+    """Whether a batch is to be taken; one that cannot be read is, so that it is refused with its reason."""
+    try:
+        return ready(one, quiet_s=quiet_s, now=time.time())
+    except BatchError:
+        return True
 
 
 def through(
@@ -79,25 +88,21 @@ def through(
     fit(home)
     load(find(policy, home))
     seal_days(home)
-    if not batches:
-        return states.finished((), worked=False)
     with tags(*(b.name for b in batches[:TAGS])):
-        taken = states.data_of(ingest([str(b.path) for b in batches], return_state=True))
+        state = ingest([str(b.path) for b in batches], return_state=True) if batches else None
+    taken = states.data_of(state) if state else ()
+    if state and not taken:
+        return states.stopped(state.message or "The ingest stopped.")
     refused = [t for t in taken if isinstance(t, Refused)]
-    ingested = [t for t in taken if isinstance(t, Ingested)]
-    if not ingested:
-        return states.stopped(_refusals(refused))
-    with tags(*(b.name for b in batches[:TAGS]), *(str(i.aip)[:8] for i in ingested[:TAGS])):
-        state = migrate(
-            [str(i.aip) for i in ingested],
-            [i.batch for i in ingested],
-            policy,
-            reason,
-            which,
-            night=night,
-            return_state=True,
-        )
-    return close(state, refused, new=sum(i.new for i in ingested), night=night)
+    aips = {i.aip: i.batch for i in taken if isinstance(i, Ingested)}
+    if night:
+        aips |= {aip: str(aip)[:8] for aip in marked(home) if aip not in aips}
+    if not aips:
+        return states.stopped(_refusals(refused)) if refused else states.finished((), worked=False)
+    names = list(aips.values())
+    with tags(*names[:TAGS], *(str(aip)[:8] for aip in list(aips)[:TAGS])):
+        state = migrate([str(a) for a in aips], names, policy, reason, which, night=night, return_state=True)
+    return close(state, refused, new=sum(i.new for i in taken if isinstance(i, Ingested)), night=night)
 
 
 def seal_days(home: Home) -> None:

@@ -38,7 +38,7 @@ class ReprocessOptions(BaseModel):
     paths: list[str] = Field(
         [], title="Only these paths", description="Files or folders, for example báo-cáo/. Empty: all."
     )
-    policy: str = Field("default", title="Policy", description="The rules that decide what each format becomes.")
+    policy: str = Field(ui.policy(), title="Policy", description="The rules that decide what each format becomes.")
 
 
 @flow(

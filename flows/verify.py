@@ -17,6 +17,7 @@ from flows.ui.run import run_id
 from tasks.aip.find import UnknownAip, find_aips, names
 from tasks.config.home import PERENNE, Home
 from tasks.config.home import home as the_home
+from tasks.config.locks import aip_lock
 from tasks.premis import log
 from tasks.premis.model import EventType, Outcome
 from tasks.premis.recorder import Recorder
@@ -39,10 +40,11 @@ class Checked:
     aip: UUID
     batch: str
     faults: tuple[str, ...]
+    read: bool = True  # False: another run works on it, so its bytes are no rest to be judged
 
     def as_json(self) -> dict[str, Any]:
         """The result with stable keys."""
-        return {"aip": str(self.aip), "batch": self.batch, "faults": list(self.faults)}
+        return {"aip": str(self.aip), "batch": self.batch, "faults": list(self.faults), "read": self.read}
 
 
 @flow(name="verify", flow_run_name="store", persist_result=False)
@@ -60,19 +62,24 @@ def verify(options: VerifyOptions = VerifyOptions()) -> State:  # noqa: B008  th
         first = f"{bad[0].batch}: {bad[0].faults[0]}"
         told = f"ALARM. {phrases.count(len(bad), 'AIP')} of {len(checked)} not as stored: {first}"
         return Failed(name="Needs a person", message=told, data=tuple(checked))
-    return Completed(
-        name="Done", message=f"{phrases.count(len(checked), 'AIP')} read, every byte as stored.", data=tuple(checked)
-    )
+    unread = [c.batch for c in checked if not c.read]
+    told = f"{phrases.count(len(checked) - len(unread), 'AIP')} read, every byte as stored."
+    if unread:
+        told += f" Not read, for another run works on them: {', '.join(unread[:5])}."
+    return Completed(name="Done", message=told, data=tuple(checked))
 
 
 @task(name="verify", task_run_name="verify {name}", cache_policy=NO_CACHE, persist_result=False)
 def verify_aip(name: str, aip: UUID, home: Home) -> Checked:
     """Read one AIP and record the fixity check as an event."""
     began, store = time.time(), Store(home.store)
-    try:
-        faults = tuple(_told(verify_object(store, aip)))
-    except StoreBroken as e:
-        faults = (str(e),)
+    with aip_lock(home, aip, run_id()) as held:
+        if not held:
+            return Checked(aip, name, (), read=False)
+        try:
+            faults = tuple(_told(verify_object(store, aip)))
+        except StoreBroken as e:
+            faults = (str(e),)
     event = Recorder(run_id(), aip).event(
         EventType.FIXITY,
         Outcome.FAIL if faults else Outcome.SUCCESS,

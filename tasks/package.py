@@ -11,6 +11,6 @@ from tasks.aip.session import Session
 
 
 @task(name="package", task_run_name="package {name}", cache_policy=NO_CACHE, persist_result=False)
-def package(name: str, aip: uuid.UUID, session: Session, reason: str) -> int:  # noqa: ARG001
+def package(name: str, aip: uuid.UUID, session: Session) -> int:  # noqa: ARG001
     """Make the next version and read it back; returns the head's number, also when nothing was new."""
-    return session.package(aip, reason)
+    return session.package(aip)

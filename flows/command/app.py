@@ -7,7 +7,7 @@ from enum import IntEnum
 
 import typer
 
-from flows.command import ask, run, up
+from flows.command import ask, run, show, up
 from flows.command.stack import StackError
 from tasks.aip.find import UnknownAip
 from tasks.config.home import ConfigError
@@ -49,7 +49,7 @@ def app() -> int:
         return _not_fit(e)
     except StackError as e:
         return _say(e, Exit.MACHINE)
-    except (StoreError, LogError) as e:
+    except (StoreError, LogError, OSError) as e:
         return _say(e, Exit.PERSON)
     except KeyboardInterrupt:
         sys.stderr.write("Stopped. The same command goes on from here.\n")
@@ -58,7 +58,7 @@ def app() -> int:
 
 
 def _say(error: Exception, code: Exit) -> int:
-    sys.stderr.write(f"{error}\n")
+    sys.stderr.write(show.clean(f"{error}\n"))
     return code
 
 

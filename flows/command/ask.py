@@ -73,7 +73,7 @@ def _status(summaries: list[Summary], waiting: list[str], *, full: bool) -> None
         cells = "".join(f"{s.ended.get(e, 0) or '':>7}" for e in (Ending.DONE, Ending.KEPT, Ending.HELD))
         cells += f"{s.ended.get(Ending.FAILED, 0) or '':>9}{s.ended.get(Ending.WAITING, 0) or '':>10}"
         worst = next((e for e in WORST if s.ended.get(e, 0)), Ending.DONE)
-        show.say(f"{show.mark(worst, word=False)} {s.batch:24} {s.files:>6}{cells}{s.version:>10}")
+        show.say(f"{show.mark(worst, word=False)} {show.one_line(s.batch):24} {s.files:>6}{cells}{s.version:>10}")
     show.say()
     if full:
         for s in summaries:
@@ -170,6 +170,8 @@ def export(
     number = version or inventory.head
     if not 1 <= number <= inventory.head:
         raise typer.BadParameter(f"there is no version {number}; the head is {inventory.head}")
+    if target.exists() and not target.is_dir():
+        raise typer.BadParameter(f"{target} is not a folder")
     if target.exists() and any(target.iterdir()):
         raise typer.BadParameter(f"{target} is not empty")
     count = export_version(store, found, number, target)

@@ -86,6 +86,9 @@ def reprocess(
     home = _ready(policy)
     find_aips(home, aips)
     policy = policy or home.settings().policy
+    rules = {r.id for r in load(find(policy, home)).rules}
+    if unknown := [r for r in rule or [] if r not in rules]:
+        raise typer.BadParameter(f"policy {policy} has no rule {', '.join(unknown)}; see perenne policy show")
 
     def start() -> State:
         from flows import reprocess as flows
@@ -145,11 +148,11 @@ def _finish(home: Home, start: Callable[[], State], *, json: bool) -> None:
     seconds = time.monotonic() - began
     summaries: tuple[Summary, ...] = _data(state)
     if state.name == "Stopped":
-        sys.stderr.write(f"Stopped: {state.message}\n")
+        sys.stderr.write(show.clean(f"Stopped: {state.message}\n"))
     if json:
         show.answer(_json(home, state, summaries, seconds) | {"server_seconds": round(ready, 1)})
-    elif state.name == "Nothing to do" and not summaries:
-        show.say(f"Nothing to do. {state.message}")
+    elif not summaries and state.name != "Stopped":
+        show.say(f"{state.name}. {state.message}")
     elif summaries:
         show.result(home, summaries, worked=any(s.worked for s in summaries), seconds=seconds)
     raise typer.Exit(_code(state, summaries))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shlex
 import shutil
 import sys
@@ -26,6 +27,7 @@ from tasks.report.summary import ASCII, MEANINGS, SHAPES, WORST, Row, Summary
 
 COLOURS = {Ending.DONE: "32", Ending.KEPT: "90", Ending.HELD: "33", Ending.FAILED: "31", Ending.WAITING: "90"}
 FAULTS = 10
+COLOUR = re.compile("\x1b\\[(?:0|3[123]|90)m")
 LINE_EVERY_S = 30.0
 
 
@@ -51,10 +53,17 @@ def answer(value: Any) -> None:
     sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=1) + "\n")
 
 
+def clean(text: str) -> str:
+    """A text with its control letters spelled out, but for line ends and our own colours: no name moves the cursor."""
+    parts = COLOUR.split(text)
+    shown = ["".join(c if c.isprintable() or c == "\n" else f"\\u{ord(c):04x}" for c in part) for part in parts]
+    return "".join(a + b for a, b in zip(shown, [*COLOUR.findall(text), ""], strict=True))
+
+
 def say(text: str = "") -> None:
     """A line of the answer; what the locale cannot show is escaped, never lost."""
     encoding = sys.stdout.encoding or "ascii"
-    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+    sys.stdout.write(clean(text).encode(encoding, "backslashreplace").decode(encoding) + "\n")
 
 
 @contextlib.contextmanager
@@ -126,7 +135,7 @@ def result(home: Home, summaries: Sequence[Summary], *, worked: bool, seconds: f
     if not worked:
         for s in summaries:
             since = f" since {phrases.moment(s.settled_since)}" if s.settled_since else ""
-            say(f"Nothing to do: {s.batch} is settled{since}.")
+            say(f"Nothing to do: {one_line(s.batch)} is settled{since}.")
         bad = sum(s.needing for s in summaries)
         say(
             "No new version, no new master."
@@ -175,6 +184,11 @@ def fault(row: Row, name: str) -> None:
     say(f"  {row.seen}")
     if row.do:
         say(f"  {arrow} {row.do}")
+
+
+def one_line(name: str) -> str:
+    """A name on one line."""
+    return name.replace("\n", "\\u000a")
 
 
 def _short(path: str, width: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import http.server
 import os
+import re
 import signal
 import threading
 import time
@@ -54,7 +55,7 @@ def up() -> None:
                     worker = _worker(home, address)
                 if (now := _choices(home)) != shown:
                     shown = now  # the forms list batches and AIPs as they were at their deployment
-                    stack.deploy(home, address)
+                    _refresh(home, address)
         finally:
             show.say("Stopping …")
             runs.cancel_all(WORKER_STOP_S)
@@ -62,9 +63,16 @@ def up() -> None:
             pages.shutdown()
 
 
+def _refresh(home: Home, address: Address) -> None:
+    try:
+        stack.deploy(home, address)
+    except StackError as e:
+        show.say(f"The forms still show what there was: {e}")  # the night goes on all the same
+
+
 def _choices(home: Home) -> tuple[frozenset[str], frozenset[str]]:
-    """What the forms let a person choose from: batches in the inbox, AIPs (each has had a lock since its first run)."""
-    return _names(home.inbox), _names(home.work / "locks")
+    """What the forms let a person choose from: batches in the inbox, AIPs (each has a report since its first run)."""
+    return _names(home.inbox), _names(home.reports)
 
 
 def _names(folder: Path) -> frozenset[str]:
@@ -119,8 +127,14 @@ def _serve_reports(home: Home) -> http.server.ThreadingHTTPServer:
     return server
 
 
+def _zone() -> str:
+    """Whose 02:00 it is, as prefect.yaml says."""
+    found = re.findall(r"timezone: ([\w/+-]+)", (ROOT / "prefect.yaml").read_text(encoding="utf-8"))
+    return ", ".join(found)
+
+
 def _tell(home: Home, address: Address) -> None:
     show.say(f"Prefect     {address.ui}")
     show.say(f"Reports     http://127.0.0.1:{home.settings().reports_port}")
     show.say(f"Inbox       {home.inbox}")
-    show.say("Every night at 02:00 what is ready in the inbox is taken. Ctrl-C stops everything.")
+    show.say(f"Every night at 02:00 ({_zone()}) what is ready in the inbox is taken. Ctrl-C stops everything.")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from tasks.config.home import ConfigError, home
+
 
 def one_of(names: Sequence[str]) -> dict[str, Any]:
     """A form's list of choices, as it was when the deployment was made; a plain text field when there is none.
@@ -12,3 +14,11 @@ def one_of(names: Sequence[str]) -> dict[str, Any]:
     A `Literal` would do the same, but with one value Prefect's form shows a constant that cannot be chosen.
     """
     return {"enum": list(names)} if names else {}
+
+
+def policy() -> str:
+    """The policy that a form proposes: the one of `perenne.toml`."""
+    try:
+        return home().settings().policy
+    except ConfigError:
+        return "default"  # the run itself will refuse the settings with their faults

@@ -81,15 +81,14 @@ class Ledger:
         }
 
 
-def read(store: Store, log_root: Path, aip: uuid.UUID, run: uuid.UUID) -> Ledger | None:
+def read(store: Store, log_root: Path, aip: uuid.UUID) -> Ledger | None:
     """The ledger of one AIP, or None when the store does not hold it. Raises StoreBroken and LogError."""
     inventory = store.inventory(aip)
     if inventory is None:
         return None
     state = inventory.state()
     events = sorted(log.read(log_root, aip=aip), key=lambda e: (e.time, e.seq))
-    staged = frozenset(s.sha256 for s in store.stage(aip, run).entries().values())
-    return Ledger(aip, about(state), inventory.head, state, tuple(events), staged)
+    return Ledger(aip, about(state), inventory.head, state, tuple(events), store.staged(aip))
 
 
 def about(state: Mapping[str, Entry]) -> About:

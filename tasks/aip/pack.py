@@ -10,6 +10,7 @@ from tasks.aip.ledger import Ledger
 from tasks.config.home import PERENNE
 from tasks.premis import log, xml
 from tasks.premis.model import Ending, Event
+from tasks.store.errors import StoreError
 from tasks.store.ocfl import Store
 
 PRODUCTS = ("masters/", "transcripts/", "tables/", "appendices/", "extracted/")
@@ -24,11 +25,12 @@ def unpacked(ledger: Ledger) -> list[Event]:
     return [e for e in ledger.events if e.id not in carried]
 
 
-def in_force(ledger: Ledger, rules: Collection[str]) -> dict[str, str]:
+def in_force(ledger: Ledger, answering: Collection[tuple[str, str]]) -> dict[str, str]:
     """Logical path → SHA-256 of every product that the head should show.
 
     That is what the last good ending of each (file, rule) made, as long as it was made from the bytes that the
-    original has now, and its rule is still in the policy or nothing of the policy took its place.
+    original has now, and the rule still answers for the file (`answering`: path and rule id) or nothing that does has
+    a good ending yet.
     """
     now = {file.path: file.sha256 for file, _ in ledger.originals}
     last: dict[tuple[str, str], Event] = {}
@@ -36,11 +38,11 @@ def in_force(ledger: Ledger, rules: Collection[str]) -> dict[str, str]:
         source = event.source
         if event.ending in (Ending.DONE, Ending.KEPT) and source is not None and now.get(source.path) == source.sha256:
             last[source.path, event.rule] = event
-    replaced = {path for path, rule in last if rule in rules}
+    replaced = {path for path, rule in last if (path, rule) in answering}
     return {
         made.path: made.sha256
         for (path, rule), event in last.items()
-        if rule in rules or path not in replaced
+        if (path, rule) in answering or path not in replaced
         for made in event.objects
         if made.role == "outcome"
     }
@@ -64,6 +66,8 @@ def pack(
     stage = store.stage(ledger.id, run)
     stage.put_bytes(log.write_aip_events(events), f"{EVENTS}v{number}.parquet")
     stage.put_bytes(xml.premis(ledger.id, events), f"metadata/premis/v{number}.xml")
+    if missing := sorted(set(keep) - set(stage.entries())):
+        raise StoreError(f"{ledger.id}: {len(missing)} of {len(keep)} files are not in the stage, first {missing[0]}")
     for path in set(stage.entries()) - set(keep):
         if not path.startswith("metadata/"):
             stage.drop(path)

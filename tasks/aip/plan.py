@@ -14,7 +14,7 @@ from tasks.aip.ledger import ORIGINALS, Known, Ledger
 from tasks.policy import modules
 from tasks.policy.apply import Work
 from tasks.policy.rules import Policy, Rule, asked
-from tasks.premis.model import Ending, Event, Fact, SourceFile
+from tasks.premis.model import Ending, Event, Fact, LinkedObject, SourceFile
 
 
 class Scope(StrEnum):
@@ -57,7 +57,7 @@ class Task:
 def plan(ledger: Ledger, known: Mapping[str, Known], policy: Policy, choice: Choice, languages: str) -> list[Task]:
     """The work of one AIP, by path and rule. `known` is by path; files that are not known yet are left out."""
     settled = ledger.settled()
-    before = {(e.source.path, e.rule) for e in ledger.events if e.ending is not None and e.source is not None}
+    before = {(e.source.path, e.rule): e for e in ledger.events if e.ending is not None and e.source is not None}
     tasks = []
     for (file, content), one in _with(ledger.originals, known):
         facts = _facts(one, languages)
@@ -68,9 +68,14 @@ def plan(ledger: Ledger, known: Mapping[str, Known], policy: Policy, choice: Cho
                 ended = None
             if choice.takes(rule, file.path, ended):
                 again = (file.path, rule.id) in before
-                work = Work(file, content, one.identification, facts, rule, question, again, one.trouble)
+                old = " ".join(o.sha256 for o in before[file.path, rule.id].objects if _is_master(o)) if again else ""
+                work = Work(file, content, one.identification, facts, rule, question, again, one.trouble, old)
                 tasks.append(Task(ledger.id, work))
     return tasks
+
+
+def _is_master(linked: LinkedObject) -> bool:
+    return linked.role == "outcome" and linked.path.startswith("masters/")
 
 
 def current(

@@ -8,6 +8,7 @@ import uuid
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,7 +16,7 @@ from tasks.aip import ledger as ledgers
 from tasks.aip.examine import Original, examine
 from tasks.aip.ledger import Known, Ledger
 from tasks.aip.pack import PRODUCTS, in_force, pack, unpacked
-from tasks.aip.plan import Choice, Scope, Task, chunks, plan, twinned
+from tasks.aip.plan import Choice, Scope, Task, chunks, current, plan, twinned
 from tasks.aip.progress import board
 from tasks.config.home import Home
 from tasks.config.locks import aip_lock
@@ -40,11 +41,19 @@ class Open:
     known: dict[str, Known] = field(default_factory=dict)
 
 
+def _still_known(known: Known, choice: Choice) -> bool:
+    """Whether what was found out before is believed: not when all is asked anew, nor a trouble that is tried again."""
+    return choice.scope is not Scope.ALL and (known.trouble is None or choice.scope is Scope.CHANGED)
+
+
 class Session:
     """The state of one run in this process; every method that writes is safe to repeat after a kill."""
 
-    def __init__(self, home: Home, store: Store, policy: Policy, run: uuid.UUID, door: Door) -> None:
+    def __init__(
+        self, home: Home, store: Store, policy: Policy, run: uuid.UUID, door: Door, *, reason: str = ""
+    ) -> None:
         self.home, self.store, self.policy, self.run, self.door = home, store, policy, run, door
+        self.reason = reason
         self.open: dict[uuid.UUID, Open] = {}
         self.chunks: list[tuple[str, list[Task]]] = []
         self._unidentified: list[tuple[uuid.UUID, Original]] = []
@@ -62,14 +71,14 @@ class Session:
             yield busy
 
     def _read(self, aip: uuid.UUID, choice: Choice) -> None:
-        found = ledgers.read(self.store, self.home.log, aip, self.run)
+        found = ledgers.read(self.store, self.home.log, aip)
         if found is None:
             return
         # Who takes failed files up again wants to know anew what stood in the way; a tool may have been mended.
-        known = {k: v for k, v in found.known().items() if v.trouble is None or choice.scope is Scope.CHANGED}
+        known = {k: v for k, v in found.known().items() if _still_known(v, choice)}
         one = self.open[aip] = Open(
             ledger=found,
-            recorder=Recorder(self.run, aip, self.policy.name),
+            recorder=Recorder(self.run, aip, self.policy.name, self.reason),
             stage=self.store.stage(aip, self.run),
             languages=found.about.languages or self.home.settings().languages,
             known={
@@ -79,6 +88,11 @@ class Session:
             },
         )
         self._unidentified += [(aip, original) for original in found.originals if original[0].path not in one.known]
+
+    def ahead_of_the_clock(self) -> list[uuid.UUID]:
+        """The AIPs whose last event lies in the future: times are what orders the log."""
+        now = datetime.now(UTC)
+        return [aip for aip, one in self.open.items() if one.ledger.events and one.ledger.events[-1].time > now]
 
     @property
     def unidentified(self) -> list[tuple[uuid.UUID, Original]]:
@@ -140,20 +154,25 @@ class Session:
 
         return apply(task.work, self.door, one.recorder, publish, hold)
 
-    def package(self, aip: uuid.UUID, reason: str) -> int:
+    def package(self, aip: uuid.UUID) -> int:
         """Make the next version when there is something settled to tell of this AIP; returns the head's number."""
         after = self.after(aip)
         fresh = unpacked(after)
         if not any(e.ending is not None and e.ending is not Ending.WAITING for e in fresh):
             return after.head
-        current = in_force(after, frozenset(r.id for r in self.policy.rules))
+        force = in_force(after, self._answering(aip))
         there = {path: entry.sha256 for path, entry in after.state.items()}
-        keep = [path for path, sha256 in current.items() if there.get(path) != sha256]
-        gone = [path for path in there if path.startswith(PRODUCTS) and path not in current]
-        return pack(self.store, after, self.run, fresh, keep=keep, remove=gone, message=reason or "Migration")
+        keep = [path for path, sha256 in force.items() if there.get(path) != sha256]
+        gone = [path for path in there if path.startswith(PRODUCTS) and path not in force]
+        return pack(self.store, after, self.run, fresh, keep=keep, remove=gone, message=self.reason or "Migration")
+
+    def _answering(self, aip: uuid.UUID) -> frozenset[tuple[str, str]]:
+        """(path, rule id) of every rule that answers for a file of the AIP today."""
+        one = self.open[aip]
+        return frozenset(current(one.ledger, one.known, self.policy, one.languages))
 
     def after(self, aip: uuid.UUID) -> Ledger:
         """The ledger as it is now."""
-        found = ledgers.read(self.store, self.home.log, aip, self.run)
+        found = ledgers.read(self.store, self.home.log, aip)
         assert found is not None  # it is in hand, and nothing is ever removed
         return found

@@ -66,6 +66,7 @@ class Work:
     asked: str
     again: bool = False  # the AIP had an ending of this rule before: a migration, no longer a normalization
     trouble: Trouble | None = None  # found before a rule was chosen; the work is only to say so
+    replaces: str = ""  # SHA-256 of the masters that this rule made of the file before
     twins: tuple[SourceFile, ...] = ()  # the same bytes under other names in the same AIP: converted once
 
 
@@ -194,18 +195,15 @@ class _Attempt:
         return Source(file, name, self.work.identification, self.work.facts)
 
     def _measured(self, product: Product) -> Product:
-        try:
-            size, sha256 = self.job.digest(product.path)
-        except FileNotFoundError:
-            raise Trouble("product-missing", tool=self.work.rule.action) from None
+        size, sha256 = self.job.digest(product.path)
         if size == 0 and product.role is Role.MASTER:
             raise Trouble("product-missing", tool=self.work.rule.action)
         return replace(product, size=size, sha256=sha256)
 
     def _judge(self, check: Check, source: Source, product: Product) -> Verdict:
-        began, seen = time.time(), set(self.job.agents)
+        began = time.time()
         try:
-            with _own_faults(self.work.rule, self.work.source):
+            with self.job.acting() as acted, _own_faults(self.work.rule, self.work.source):
                 validate = modules.validator(check.validator).validate
                 verdict = validate(source, product, self.job, **check.parameters)
         except Trouble as trouble:
@@ -213,7 +211,7 @@ class _Attempt:
                 raise
             verdict = Verdict(Outcome.FAIL, trouble.code, trouble.detail)
         version = modules.validator(check.validator).VERSION
-        agents = (Agent(f"perenne/{check.validator}", version), *(a for a in self.job.agents if a not in seen))
+        agents = (Agent(f"perenne/{check.validator}", version), *acted)
         self.events.append(
             self.recorder.event(
                 EventType.VALIDATION,
@@ -286,7 +284,7 @@ def _last(
         ended.outcome,
         began=began,
         code=ended.code,
-        detail=ended.detail,
+        detail={**ended.detail, **recorder.reasoned, **({"replaces": work.replaces} if work.replaces and made else {})},
         asked=work.asked,
         rule=work.rule.id,
         ending=ended.ending,

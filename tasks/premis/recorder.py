@@ -14,8 +14,10 @@ from tasks.premis.model import Agent, Ending, Event, EventType, LinkedObject, Me
 class Recorder:
     """A maker of events; threads may share it."""
 
-    def __init__(self, run: uuid.UUID, aip: uuid.UUID, policy: str = "") -> None:
+    def __init__(self, run: uuid.UUID, aip: uuid.UUID, policy: str = "", reason: str = "") -> None:
         self.run, self.aip, self.policy = run, aip, policy
+        self.reasoned = {"reason": reason} if reason else {}
+        """Why a person asked for the run, as detail of each ending."""
         self._seq = itertools.count()
 
     def event(

@@ -100,8 +100,22 @@ def files(events: Iterable[Event]) -> list[File]:
 
 def _learn(found: dict[uuid.UUID, File], event: Event, linked: LinkedObject) -> None:
     known = found.setdefault(_id(event, linked), File(linked.path, linked.sha256, linked.size))
-    if linked.puid and not known.puid:
-        found[_id(event, linked)] = replace(known, puid=linked.puid)
+    told = {"puid": linked.puid}
+    if linked.role == "source" and event.type is EventType.IDENTIFICATION:
+        told = {
+            "puid": event.detail.get("puid", ""),
+            "format_name": event.detail.get("format", ""),
+            "format_version": event.detail.get("format_version", ""),
+        }
+    elif linked.role == "source" and event.type is EventType.DIGEST:
+        told = {"sha512": event.detail.get("sha512", "")}
+    found[_id(event, linked)] = replace(
+        known,
+        puid=known.puid or told.get("puid", ""),
+        format_name=known.format_name or told.get("format_name", ""),
+        format_version=known.format_version or told.get("format_version", ""),
+        sha512=known.sha512 or told.get("sha512", ""),
+    )
 
 
 def _tie(found: dict[uuid.UUID, File], name: uuid.UUID, tie: Derivation) -> None:
@@ -209,12 +223,14 @@ def _asked(event: Event) -> str:
 
 
 def _notes(event: Event) -> Iterator[str]:
-    """The outcome code with its message, how the file ended, and the figures."""
+    """The outcome code with its message, how the file ended, what was found out, and the figures."""
     if event.code:
         known = codes.CODES.get(event.code)
         yield f"{event.code}: {codes.message(event.code, event.detail)}" if known else event.code
     if event.ending:
         yield f"ending: {event.ending.value}"
+    for name, value in sorted(event.detail.items()):
+        yield f"{name}: {value}"
     for measure in event.measures:
         yield f"{measure.name}: {measure.value} {measure.unit}".rstrip()
 

@@ -40,7 +40,7 @@ def safety(summary: Summary) -> str:
     stored = summary.files - summary.unsafe
     if not summary.unsafe:
         originals = "The original is safe" if stored == 1 else f"All {stored:,} originals are safe"
-        return f"{originals}: AIP {str(summary.aip)[:8]}, version 1."
+        return f"{originals} in AIP {str(summary.aip)[:8]}."
     lost = f"{summary.unsafe:,} {verb(summary.unsafe, 'are')} not in the store."
     return f"{stored:,} of {count(summary.files, 'original')} {verb(stored, 'are')} safe; {lost}"
 

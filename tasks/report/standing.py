@@ -14,10 +14,10 @@ from tasks.store.ocfl import Store
 
 def standing(home: Home, aips: Iterable[uuid.UUID], policy: Policy) -> list[Summary]:
     """A summary of each AIP under a policy; nothing counts as new."""
-    store, nobody = Store(home.store), uuid.UUID(int=0)
+    store = Store(home.store)
     found = []
     for aip in aips:
-        one = ledgers.read(store, home.log, aip, nobody)
+        one = ledgers.read(store, home.log, aip)
         if one is not None:
             known = {path: k for (path, sha256), k in one.known().items() if _is_now(one, path, sha256)}
             found.append(summarize(one, known, policy, one.about.languages or home.settings().languages, None))

@@ -107,8 +107,15 @@ def ready(one: Batch, *, quiet_s: float, now: float) -> bool:
 
 
 def walk(one: Batch) -> tuple[Entry, ...]:
-    """Everything in the batch in a fixed order: files and what is no file. Folders count only when unreadable."""
+    """Everything in the batch in a fixed order: files and what is no file. Folders count only when unreadable.
+
+    Raises BatchError when the batch itself cannot be listed.
+    """
     root = os.fsencode(one.path)
+    try:
+        os.listdir(root)
+    except OSError as e:
+        raise BatchError(f"{one.name} cannot be read: {e.strerror}. Give Perenne the right to read it.") from e
     return tuple(sorted(e for e in _walk(root, b"") if not (e.raw == READY and e.size == 0)))
 
 

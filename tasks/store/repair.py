@@ -39,20 +39,25 @@ def repair(store: Store) -> tuple[Repaired, ...]:
     """Finish or undo every commit that did not come to its end; for the start of a process that writes to the store.
 
     A version that was renamed in is made the head. A version that was not goes back to its stage, for the next run to
-    use. A stage with nothing left in it is removed, and so are empty folders (OCFL 1.1, E073). Stages that a live
-    process holds are left alone. Only AIPs with a stage are looked at: a commit removes its stage last, so no other
-    can be unfinished. Returns what was repaired, and what is broken and needs a person.
+    use. A stage with nothing left in it is removed, and so are empty folders (OCFL 1.1, E073). Only AIPs with a stage
+    are looked at: a commit removes its stage last, so no other can be unfinished. Returns what was repaired, and what
+    is broken and needs a person.
+
+    For a store that nobody else works on. Where others may, take the AIP's lock and call `repair_aip`: a stage that is
+    being filled looks like one that was left, until its first file is there.
     """
-    return tuple(done for aip in _staged(store) if (done := _repair(store, aip)))
+    return tuple(done for aip in staged(store) if (done := repair_aip(store, aip)))
 
 
-def _staged(store: Store) -> Iterator[UUID]:
+def staged(store: Store) -> Iterator[UUID]:
+    """Every AIP that has a stage."""
     for folder in sorted(store.stages.iterdir()):
         if folder.is_dir() and _UUID.fullmatch(folder.name):
             yield UUID(folder.name)
 
 
-def _repair(store: Store, aip: UUID) -> Repaired | None:
+def repair_aip(store: Store, aip: UUID) -> Repaired | None:
+    """As `repair`, for one AIP whose lock the caller holds; None when nothing was to be done."""
     stage = Stage(store.stages / str(aip), aip)
     with stage.locked(wait=False) as held:
         if not held:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import json
@@ -9,7 +10,7 @@ import os
 import re
 import shutil
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
@@ -68,6 +69,7 @@ class Job:
         self.limits = limits
         self._runner = runner
         self._agents: dict[Agent, None] = {}
+        self._acting: list[dict[Agent, None]] = []
         self._runs: list[Run] = []
         self._bound: dict[str, tuple[Bound, Path]] = {}
         for name, mode in (("in", 0o755), ("out", 0o700)):
@@ -87,6 +89,18 @@ class Job:
     def used(self, agent: Agent) -> None:
         """Record that `agent` acted."""
         self._agents.setdefault(agent)
+        for acting in self._acting:
+            acting.setdefault(agent)
+
+    @contextlib.contextmanager
+    def acting(self) -> Iterator[dict[Agent, None]]:
+        """Gather who acts from now to the end of the block, in order, also those who acted before."""
+        gathered: dict[Agent, None] = {}
+        self._acting.append(gathered)
+        try:
+            yield gathered
+        finally:
+            self._acting.remove(gathered)
 
     # --- files -----------------------------------------------------------------------------------------------------
 

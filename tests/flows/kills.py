@@ -24,6 +24,7 @@ from pathlib import Path
 
 from tasks.premis import log
 from tasks.premis.model import Ending
+from tasks.store.ocfl import Store
 
 ROOT = Path(__file__).resolve().parents[2]
 PERENNE = [sys.executable, "-c", "from flows.command import main; main()"]
@@ -41,7 +42,7 @@ Endings = Counter[tuple[str, str, str]]
 
 @dataclass(frozen=True)
 class Left:
-    """What a home holds when all is over: how often each (file, rule) ended how, and the digests of its masters."""
+    """What a home holds when all is over: how often each (file, rule) ended how, and the head's masters."""
 
     endings: Endings
     masters: dict[str, str]
@@ -59,13 +60,13 @@ class Left:
 def left(home: Path) -> Left:
     """Read the home's log. Waiting is no settled ending."""
     endings: Endings = Counter()
-    masters: dict[str, str] = {}
     for event in log.read(home / "log"):
         if event.ending is None or event.ending is Ending.WAITING or event.source is None:
             continue
         endings[event.source.path, event.rule, event.ending.value] += 1
-        masters |= {o.path: o.sha256 for o in event.objects if o.role == "outcome" and o.path.startswith("masters/")}
-    return Left(endings, masters)
+    store = Store(home / "store")
+    states = [inventory.state() for aip in store.aips() if (inventory := store.inventory(aip))]
+    return Left(endings, {p: e.sha256 for state in states for p, e in state.items() if p.startswith("masters/")})
 
 
 def environment(home: Path) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from pathlib import Path
 
+from tasks.aip.mend import mend
 from tasks.aip.plan import Choice, Scope
 from tasks.aip.session import Session
 from tasks.config.home import Home
@@ -14,7 +15,6 @@ from tasks.report.summary import Summary, summarize
 from tasks.sip.batch import batch
 from tasks.sip.ingest import Ingested, ingest
 from tasks.store.ocfl import Store
-from tasks.store.repair import repair
 from tasks.tools.door import Door
 
 PICTURES = """
@@ -48,11 +48,12 @@ class Pipeline:
         self.policy = root / "policy.toml"
         self.policy.write_text(policy, encoding="utf-8")
         self.store = Store(self.home.store)
+        self.reason = ""
 
     def ingest(self, name: str = "lô-1") -> Ingested:
         """Take a batch of the inbox in."""
-        repair(self.store)
         run, one = uuid.uuid4(), batch(self.inbox / name)
+        mend(self.home, self.store, run)
         with aip_lock(self.home, one.aip, run) as held:
             assert held
             return ingest(one, self.home, self.store, run)
@@ -60,13 +61,13 @@ class Pipeline:
     def migrate(self, aip: uuid.UUID, scope: Scope = Scope.CHANGED, **choice: tuple[str, ...]) -> Summary:
         """Bring an AIP to what the policy asks for."""
         wanted = Choice(scope, **choice)
-        session = Session(self.home, self.store, load(self.policy), uuid.uuid4(), self.door)
+        session = Session(self.home, self.store, load(self.policy), uuid.uuid4(), self.door, reason=self.reason)
         with session.holding([aip], wanted) as busy:
             assert not busy
             session.identify(session.unidentified, "identify")
             for number, _ in enumerate(session.cut(wanted)):
                 session.work(number)
-            session.package(aip, "a test")
+            session.package(aip)
             one = session.open[aip]
             return summarize(session.after(aip), one.known, session.policy, one.languages, session.run)
 

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 import uuid
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from tasks.aip import ledger as ledgers
+from tasks.aip.mend import mend
+from tasks.aip.pack import pack
 from tasks.aip.plan import Scope
+from tasks.config.locks import aip_lock
+from tasks.config.unfinished import marked
 from tasks.premis import log
 from tasks.premis.model import Ending, Event, EventType
 from tasks.report.summary import Summary
+from tasks.sip.batch import BatchError, batch
+from tasks.store.errors import StoreError
 from tasks.store.export import export
 from tests.tasks.aip.conftest import FORMATS
 from tests.tasks.aip.pipeline import Pipeline
@@ -187,3 +196,131 @@ def test_each_version_carries_its_own_events(pipeline: Pipeline) -> None:
     ]
     assert {e.id for e in carried} == {e.id for e in log.read(pipeline.home.log)}
     assert len(carried) == len({e.id for e in carried})
+
+
+def test_another_runs_repair_leaves_a_stage_alone_that_is_being_filled(pipeline: Pipeline) -> None:
+    """The moment before the first file is there: the stage looks as empty as one that was left."""
+    one = batch(pipeline.inbox / "lô-1")
+    with aip_lock(pipeline.home, one.aip, uuid.uuid4()) as held:
+        assert held
+        stage = pipeline.store.stage(one.aip, uuid.uuid4())
+        (stage.folder / "files").mkdir(parents=True)
+        (stage.folder / "taking-1").touch()
+        assert mend(pipeline.home, pipeline.store, uuid.uuid4()) == ()
+        assert (stage.folder / "taking-1").exists()
+    mend(pipeline.home, pipeline.store, uuid.uuid4())
+    assert not stage.folder.exists()
+
+
+def test_a_version_is_refused_when_a_file_of_it_is_not_staged(pipeline: Pipeline) -> None:
+    summary = pipeline.run()
+    ledger = ledgers.read(pipeline.store, pipeline.home.log, summary.aip)
+    assert ledger is not None
+    with pytest.raises(StoreError, match="not in the stage"):
+        pack(pipeline.store, ledger, uuid.uuid4(), [], keep=["masters/x"], message="a test")
+    assert pipeline.store.inventory(summary.aip).head == summary.version  # type: ignore[union-attr]
+
+
+def test_a_rule_that_takes_over_a_format_takes_the_old_rules_masters_out_of_the_head(pipeline: Pipeline) -> None:
+    first = pipeline.run()
+    assert "masters/ảnh/biểu-đồ.bmp/tiff.tif" in masters(pipeline, first)
+    text = pipeline.policy.read_text()
+    bmp = text[text.index("[[rule]]") : text.index('[[rule]]\nid = "any"')]
+    taken = bmp.replace('id = "tiff"', 'id = "bmp"').replace(
+        bmp[bmp.index("puids") : bmp.index("purpose")], 'puids = ["fmt/116"]\n'
+    )
+    pipeline.policy.write_text(
+        text.replace('"fmt/116", ', "").replace('[[rule]]\nid = "any"', taken + '[[rule]]\nid = "any"')
+    )
+    second = pipeline.run()
+    assert {p for p in masters(pipeline, second) if ".bmp/" in p} == {"masters/ảnh/biểu-đồ.bmp/bmp.tif"}
+    assert len(masters(pipeline, second)) == 3
+
+
+def test_each_check_names_what_judged_also_when_it_judged_before(pipeline: Pipeline) -> None:
+    pipeline.run()
+    checks = events(pipeline, EventType.VALIDATION)
+    assert {e.detail["check"] for e in checks} == {"tiff", "pixels"}
+    for event in checks:
+        assert len(event.agents) >= 3, event.agents  # the check, our reader, its libraries
+
+
+def test_a_state_that_is_delivered_again_has_its_own_event(pipeline: Pipeline) -> None:
+    place = pipeline.inbox / "lô-1" / "x.bin"
+    for content in (b"one", b"two", b"one"):
+        place.write_bytes(content)
+        pipeline.ingest()
+    told = [e for e in events(pipeline, EventType.INGESTION) if e.source and e.source.path == "originals/x.bin"]
+    assert len(told) == 3
+
+
+def test_a_folder_may_take_the_place_of_a_file(pipeline: Pipeline, tmp_path: Path) -> None:
+    place = pipeline.inbox / "lô-1" / "hồ-sơ"
+    place.write_bytes(b"a file")
+    first = pipeline.ingest()
+    place.unlink()
+    place.mkdir()
+    (place / "trang-1.txt").write_bytes(b"a page")
+    second = pipeline.ingest()
+    assert second.version == first.version + 1
+    export(pipeline.store, first.aip, 1, tmp_path / "old")
+    assert (tmp_path / "old/originals/hồ-sơ").read_bytes() == b"a file"
+    export(pipeline.store, first.aip, 2, tmp_path / "new")
+    assert (tmp_path / "new/originals/hồ-sơ/trang-1.txt").read_bytes() == b"a page"
+
+
+def test_a_changed_description_makes_a_version_and_counts_from_then_on(pipeline: Pipeline) -> None:
+    first = pipeline.ingest()
+    (pipeline.inbox / "lô-1.toml").write_text('languages = "fra"\n')
+    second = pipeline.ingest()
+    assert second.version == first.version + 1
+    found = ledgers.read(pipeline.store, pipeline.home.log, first.aip)
+    assert found is not None
+    assert found.about.languages == "fra"
+    assert pipeline.ingest().version == second.version
+
+
+def test_the_night_remembers_what_was_taken_in_and_not_worked_on(pipeline: Pipeline) -> None:
+    taken = pipeline.ingest()
+    assert marked(pipeline.home) == [taken.aip]
+
+
+def test_why_a_person_asked_stands_in_the_log(pipeline: Pipeline) -> None:
+    pipeline.reason = "asked by the auditor"
+    pipeline.run()
+    assert {e.detail.get("reason") for e in log.read(pipeline.home.log) if e.ending} == {"asked by the auditor"}
+
+
+def test_a_batch_without_a_file_is_refused(pipeline: Pipeline) -> None:
+    (pipeline.inbox / "trống").mkdir()
+    with pytest.raises(BatchError, match="holds no file"):
+        pipeline.ingest("trống")
+
+
+def test_the_process_that_drives_a_run_loads_no_parser(tmp_path: Path) -> None:
+    script = tmp_path / "drive.py"
+    script.write_text(DRIVE, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, script, tmp_path, FORMATS], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "[]\n", done.stderr
+
+
+ROOT = Path(__file__).parents[3]
+DRIVE = """
+import shutil, sys
+from pathlib import Path
+sys.path.insert(0, "")
+from tasks.tools.door import Door
+from tests.tasks.aip.pipeline import Pipeline
+root, formats = Path(sys.argv[1]), Path(sys.argv[2])
+with Door(root / "door", cores=1) as door:
+    pipeline = Pipeline(root, door, Path("tasks/policy/default.toml").read_text())
+    (pipeline.inbox / "lô").mkdir()
+    for name in ("fmt-116/biểu-đồ.bmp", "fmt-18/bordereau.pdf", "x-fmt-111/ghi-chú-utf-8.txt", "fmt-50/thư-cũ.rtf"):
+        shutil.copy(formats / name, pipeline.inbox / "lô")
+    assert pipeline.run("lô").masters == 4
+parsers = ("pikepdf", "pypdf", "pypdfium2", "PIL", "tifffile", "imagecodecs", "ocrmypdf", "img2pdf", "weasyprint",
+           "docx", "lxml", "olefile", "msoffcrypto", "fido", "pygfried", "fontTools")
+print([name for name in parsers if name in sys.modules])
+"""

@@ -95,10 +95,25 @@ def test_an_event_tells_type_outcome_code_message_and_figures():
     document = xml.premis(AIP, story())
     notes = texts(document, ".//p:event[2]//p:eventOutcomeDetailNote")
     assert notes[0] == "text-lost: 3 of 1,004 words of the source are missing or wrong in the product."
-    assert notes[1:] == ["ending: held", "similarity: 0.998", "words: 1004 1"]
+    assert notes[1:] == ["ending: held", "lost: 3", "total: 1,004", "similarity: 0.998", "words: 1004 1"]
     kind = etree.fromstring(document).find(".//p:event[3]/p:eventType", SPACE)
     assert kind.get("valueURI") == "http://id.loc.gov/vocabulary/preservation/eventType/nor"
     assert texts(document, ".//p:event[1]/p:eventDateTime") == ["2024-11-21T19:05:01Z"]
+
+
+def test_a_file_has_the_format_that_was_found_and_both_digests():
+    found = event(
+        1,
+        kind=EventType.IDENTIFICATION,
+        code="",
+        detail={"puid": "fmt/40", "format": "Microsoft Word", "format_version": "97"},
+    )
+    digested = event(2, kind=EventType.DIGEST, code="", detail={"sha512": "ef" * 64})
+    document = xml.premis(AIP, [found, digested])
+    assert texts(document, ".//p:formatName")[0] == "Microsoft Word"
+    assert texts(document, ".//p:formatVersion")[0] == "97"
+    assert "ef" * 64 in texts(document, ".//p:messageDigest")
+    assert "puid: fmt/40" in texts(document, ".//p:eventOutcomeDetailNote")
 
 
 def test_every_agent_is_described_once_with_version_and_kind():

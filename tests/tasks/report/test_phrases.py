@@ -43,8 +43,8 @@ def test_the_verdict_of_several_batches_adds_them() -> None:
 
 
 def test_safety_counts_the_originals_that_are_stored() -> None:
-    assert phrases.safety(summary(files=60, done=60)).startswith("All 60 originals are safe: AIP ")
-    assert phrases.safety(summary(files=1, done=1)).startswith("The original is safe: AIP ")
+    assert phrases.safety(summary(files=60, done=60)).startswith("All 60 originals are safe in AIP ")
+    assert phrases.safety(summary(files=1, done=1)).startswith("The original is safe in AIP ")
 
 
 def test_a_message_of_one_batch_names_the_kinds_of_trouble() -> None:

@@ -1,0 +1,33 @@
+"""Which AIPs were taken in and have not had all their work yet; so the inbox may be emptied at once.
+
+A mark is only a reminder for the night. Without it (`work/` may be emptied) the batch's name or a reprocessing finds
+the same work, for the log alone says what is settled.
+"""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+
+from tasks.config.home import Home
+
+
+def _folder(home: Home) -> Path:
+    return home.work / "unfinished"
+
+
+def mark(home: Home, aip: uuid.UUID) -> None:
+    """Remember that an AIP has work to be done."""
+    _folder(home).mkdir(parents=True, exist_ok=True)
+    (_folder(home) / str(aip)).touch()
+
+
+def clear(home: Home, aip: uuid.UUID) -> None:
+    """Its work is settled."""
+    (_folder(home) / str(aip)).unlink(missing_ok=True)
+
+
+def marked(home: Home) -> list[uuid.UUID]:
+    """Every AIP with a mark."""
+    folder = _folder(home)
+    return [uuid.UUID(p.name) for p in sorted(folder.iterdir())] if folder.is_dir() else []
