@@ -15,8 +15,9 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from tasks.actions import Migration
-from tasks.policy import modules
-from tasks.policy.rules import ANY, Check, Rule
+from tasks.policy import endings, modules
+from tasks.policy.endings import Ended
+from tasks.policy.rules import Check, Rule
 from tasks.premis import codes
 from tasks.premis.model import (
     Agent,
@@ -26,8 +27,6 @@ from tasks.premis.model import (
     Facts,
     Identification,
     LinkedObject,
-    Measure,
-    Note,
     Outcome,
     Product,
     Role,
@@ -37,7 +36,6 @@ from tasks.premis.model import (
     Verdict,
 )
 from tasks.premis.recorder import Recorder
-from tasks.pronom import names
 from tasks.tools.door import Door
 from tasks.tools.job import Job
 
@@ -76,17 +74,6 @@ Hold = Callable[[BinaryIO, str], None]
 """Takes (open file, sha256) of a valid product that waits for a person."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Ended:
-    """How the work ended, before it is an event."""
-
-    ending: Ending
-    outcome: Outcome
-    code: str
-    detail: dict[str, str]
-    measures: tuple[Measure, ...] = ()
-
-
 def apply(work: Work, door: Door, recorder: Recorder, publish: Publish, hold: Hold) -> tuple[Event, ...]:
     """Do one piece of work and return its events; exactly one of them, and one for each twin, carries an ending.
 
@@ -94,14 +81,14 @@ def apply(work: Work, door: Door, recorder: Recorder, publish: Publish, hold: Ho
     """
     began = time.time()
     if work.trouble is not None:
-        one = _last(work, recorder, began, _from_trouble(work.trouble), (), ())
+        one = _last(work, recorder, began, endings.from_trouble(work.trouble), (), ())
         return (one, *(e for twin in work.twins for e in _for_twin(twin, [one], work, {}, recorder)))
     with door.job(work.rule.limits) as job:
         attempt = _Attempt(work, job, recorder)
         try:
             ended, products = attempt.run(publish, hold)
         except Trouble as trouble:
-            ended, products = _from_trouble(trouble), ()
+            ended, products = endings.from_trouble(trouble), ()
         events = [*attempt.events, _last(work, recorder, began, ended, attempt.agents or job.agents, products)]
         for twin in work.twins:
             places = attempt.published_for(twin, publish) if products else {}
@@ -156,7 +143,7 @@ class _Attempt:
         self.agents: tuple[Agent, ...] = ()
         self.made: tuple[Product, ...] = ()
 
-    def run(self, publish: Publish, hold: Hold) -> tuple[_Ended, tuple[LinkedObject, ...]]:
+    def run(self, publish: Publish, hold: Hold) -> tuple[Ended, tuple[LinkedObject, ...]]:
         rule = self.work.rule
         source = self._source()
         with _own_faults(rule, self.work.source):
@@ -168,11 +155,11 @@ class _Attempt:
         masters = [p for p in products if p.role is Role.MASTER]
         verdicts = [self._judge(check, source, p) for p in masters for check in _checks(rule, kept)]
         self._unchanged(source, products)
-        worst = _worst([v for v in verdicts if v.outcome is Outcome.FAIL])
+        worst = endings.worst([v for v in verdicts if v.outcome is Outcome.FAIL])
         if worst is not None:
             return self._refused(worst, products, hold), ()
         with _own_faults(rule, self.work.source):
-            ended = _good(kept, self.work, migration, verdicts)
+            ended = endings.good(kept, rule, self.work.identification, migration, verdicts)
         return ended, tuple(self._published(p, logical, publish) for p, logical in self._places(self.work.source))
 
     def published_for(self, twin: SourceFile, publish: Publish) -> dict[str, str]:
@@ -240,8 +227,8 @@ class _Attempt:
             if self.job.digest(product.path)[1] != product.sha256:
                 raise Trouble("tool-crash", tool=self.work.rule.action, signal="a product changed while it was checked")
 
-    def _refused(self, verdict: Verdict, products: tuple[Product, ...], hold: Hold) -> _Ended:
-        ended = _from_verdict(verdict)
+    def _refused(self, verdict: Verdict, products: tuple[Product, ...], hold: Hold) -> Ended:
+        ended = endings.from_verdict(verdict)
         if ended.ending is Ending.HELD:
             for product in products:
                 with self.job.open(product.path) as made:
@@ -271,7 +258,7 @@ def _last(
     work: Work,
     recorder: Recorder,
     began: float,
-    ended: _Ended,
+    ended: Ended,
     agents: tuple[Agent, ...],
     made: tuple[LinkedObject, ...],
 ) -> Event:
@@ -315,53 +302,6 @@ def _checked_shape(migration: Migration) -> tuple[Product, ...]:
 def _checks(rule: Rule, kept: bool) -> Iterator[Check]:
     """All checks of the rule; of a kept original only those that do not compare it with itself."""
     return (c for c in rule.checks if not kept or not modules.compares(modules.validator(c.validator)))
-
-
-def _worst(verdicts: list[Verdict]) -> Verdict | None:
-    """A product that is not valid fails, whatever else differs; then the first check that found a difference."""
-    return min(verdicts, key=lambda v: codes.code(v.code).word != "failed", default=None)
-
-
-def _from_trouble(trouble: Trouble) -> _Ended:
-    return _from_verdict(Verdict(Outcome.FAIL, trouble.code, trouble.detail))
-
-
-def _from_verdict(verdict: Verdict) -> _Ended:
-    row = codes.code(verdict.code)
-    ending = codes.ending(verdict.code)
-    return _Ended(ending, row.premis, verdict.code, dict(verdict.detail), verdict.measures)
-
-
-def _good(kept: bool, work: Work, migration: Migration, verdicts: list[Verdict]) -> _Ended:
-    """done or kept; the first note's code stands for the file, all notes stand in the detail."""
-    rule = work.rule
-    notes = [
-        *_no_rule(work),
-        *migration.notes,
-        *(Note(v.code, v.detail) for v in verdicts if v.outcome is Outcome.WARNING),
-    ]
-    ending = Ending.KEPT if kept else Ending.DONE
-    detail = {f"note {n.code}": codes.message(n.code, n.detail) for n in notes}
-    if notes:
-        first = notes[0]
-        return _Ended(ending, Outcome.WARNING, first.code, {**detail, **first.detail}, migration.measures)
-    if not kept:
-        return _Ended(ending, Outcome.SUCCESS, "same", {"target": names.name(rule.target)}, migration.measures)
-    code = "kept-by-rule" if rule.action == "keep" else "already-valid"
-    return _Ended(
-        ending, Outcome.SUCCESS, code, {"because": rule.because, "format": names.name(rule.target)}, migration.measures
-    )
-
-
-def _no_rule(work: Work) -> Iterator[Note]:
-    """The note of a file that only the `*` row answers for."""
-    found = work.identification
-    if ANY not in work.rule.puids:
-        return
-    if found.puid is None:
-        yield Note("format-unknown", {"release": found.release})
-    else:
-        yield Note("no-rule", {"name": f"{found.name} {found.version}".strip(), "puid": found.puid})
 
 
 def _numbered(products: tuple[Product, ...]) -> Iterator[tuple[Product, int]]:
