@@ -14,7 +14,6 @@ from prefect.states import Failed
 from flows.ingest import Refused, ingest
 from flows.migrate import Migrated, migrate
 from flows.ui import states
-from tasks.aip.plan import Scope
 from tasks.config.home import ConfigError, Home
 from tasks.config.home import home as the_home
 from tasks.config.unfinished import marked
@@ -82,7 +81,6 @@ def through(
     policy: str,
     reason: str = "",
     night: bool = False,
-    which: Scope = Scope.CHANGED,
 ) -> State:
     """Batches all the way: refuse what cannot be done before a file is touched, then ingest once and migrate once."""
     fit(home)
@@ -101,7 +99,7 @@ def through(
         return states.stopped(_refusals(refused)) if refused else states.finished((), worked=False)
     names = list(aips.values())
     with tags(*names[:TAGS], *(str(aip)[:8] for aip in list(aips)[:TAGS])):
-        state = migrate([str(a) for a in aips], names, policy, reason, which, night=night, return_state=True)
+        state = migrate([str(a) for a in aips], names, policy, reason, night=night, return_state=True)
     return close(state, refused, new=sum(i.new for i in taken if isinstance(i, Ingested)), night=night)
 
 

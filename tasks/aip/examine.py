@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import pkgutil
 import time
 from collections.abc import Mapping, Sequence
@@ -36,6 +37,8 @@ LIMITS = Limits(wall_s=60, memory_bytes=2 << 30, output_bytes=64 << 20)
 """Of looking at one file; identification of a whole chunk by Siegfried has the same."""
 
 Original = tuple[SourceFile, Path]
+
+_LOG = logging.getLogger(__name__)
 
 
 @cache
@@ -142,10 +145,15 @@ def _facts(answer: Identification, name: str, job: Job) -> tuple[dict[str, Fact]
     if module is None:
         return {}, None
     try:
-        found: dict[str, Fact] = module.facts(name, job)
+        return _listed(module.facts(name, job)), None
     except Trouble as trouble:
         return {}, trouble
-    return _listed(found), None
+    except (OSError, MemoryError):
+        raise  # the machine's trouble stops the run
+    except Exception as error:
+        # A fault of our own on one file is a result, as everywhere; the other files go on.
+        _LOG.exception("facts of %s", name)
+        return {}, Trouble("unexpected", what=f"{type(error).__name__}: {error}"[:200])
 
 
 def _listed(found: Mapping[str, Fact]) -> dict[str, Fact]:

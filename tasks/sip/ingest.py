@@ -92,7 +92,6 @@ class _Taking:
         fresh = [e for e in unpacked(ledger) if e.type is EventType.INGESTION]
         self.recorded = {(e.source.path, e.source.sha256) for e in fresh if e.source}
         self.about = ledger.about
-        self.staged: list[Staged] = []
         self.new: list[str] = []
         self.events: list[Event] = []
         self.troubles: list[Event] = []
@@ -109,7 +108,6 @@ class _Taking:
             return
         if self.head.get(logical) == staged.sha256:
             return  # the store has it; the stage's copy is dropped when the version is packed
-        self.staged.append(staged)
         self.new.append(logical)
         if (logical, staged.sha256) not in self.recorded:
             self._record(entry, staged, began)
