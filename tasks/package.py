@@ -1,8 +1,9 @@
-"""Task: one AIP gets its next version."""
+"""Task: AIPs get their next versions."""
 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
@@ -11,6 +12,6 @@ from tasks.aip.session import Session
 
 
 @task(name="package", task_run_name="package {name}", cache_policy=NO_CACHE, persist_result=False)
-def package(name: str, aip: uuid.UUID, session: Session) -> int:  # noqa: ARG001
-    """Make the next version and read it back; returns the head's number, also when nothing was new."""
-    return session.package(aip)
+def package(name: str, aips: Sequence[uuid.UUID], session: Session) -> list[int]:  # noqa: ARG001
+    """Make the next version of each and read it back; returns the heads' numbers, also where nothing was new."""
+    return [session.package(aip) for aip in aips]

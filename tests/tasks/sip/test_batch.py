@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import time
 from pathlib import Path
 
@@ -77,16 +78,16 @@ def test_what_lies_in_the_inbox_and_is_no_batch_is_told(tmp_path: Path) -> None:
     root = made(tmp_path, "a.txt")
     inbox = root.parent
     (inbox / "lô-1.toml").write_text("")
-    (inbox / "lone.zip").write_bytes(b"")
+    (inbox / "lone.rar").write_bytes(b"")
     assert [b.name for b in in_inbox(inbox)] == ["lô-1"]
-    assert not_taken(inbox) == ["lone.zip"]
+    assert not_taken(inbox) == ["lone.rar"]
 
 
 def test_a_file_or_a_link_is_no_batch(tmp_path: Path) -> None:
     root = made(tmp_path, "a.txt")
     (tmp_path / "link").symlink_to(root)
     for wrong in (root / "a.txt", tmp_path / "link", tmp_path / "nowhere"):
-        with pytest.raises(BatchError, match="is not a folder"):
+        with pytest.raises(BatchError, match="is neither a folder nor one of"):
             batch(wrong)
 
 
@@ -106,3 +107,21 @@ def test_a_description_with_a_typo_is_refused(tmp_path: Path) -> None:
 def test_the_same_name_is_the_same_aip(tmp_path: Path) -> None:
     one, other = made(tmp_path / "x", "a.txt"), made(tmp_path / "y", "b.txt")
     assert batch(one).aip == batch(other).aip
+
+
+def test_a_delivery_may_be_deeper_than_pythons_stack_and_what_is_too_deep_to_name_is_told(tmp_path: Path) -> None:
+    root = made(tmp_path)
+    here = os.open(root, os.O_RDONLY)
+    for _ in range(2500):
+        os.mkdir("d", dir_fd=here)
+        below = os.open("d", os.O_RDONLY, dir_fd=here)
+        os.close(os.open("x", os.O_CREAT | os.O_WRONLY, dir_fd=below))
+        os.close(here)
+        here = below
+    os.close(here)
+    found = walk(batch(root))
+    subprocess.run(["rm", "-rf", root], check=True)  # shutil recurses
+    files = [e for e in found if not e.kind and not e.fault]
+    assert len(files) > 1900
+    assert max(len(e.raw) for e in files) > 3800
+    assert {e.fault for e in found} == {"", "File name too long"}

@@ -1,0 +1,67 @@
+"""One delivery opened: a folder, an archive, a bag or a bag in an archive; what becomes originals, and where."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tasks.config.home import Home
+from tasks.sip import archive
+from tasks.sip import bag as bags
+from tasks.sip.archive import Container
+from tasks.sip.bag import Bag
+from tasks.sip.batch import Batch, BatchError, BatchRefused, Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """`entries` are to become originals; they and the bag's tag files lie below `root`."""
+
+    entries: tuple[Entry, ...]
+    root: Path
+    bag: Bag | None = None
+    container: Container | None = None
+
+    def path(self, entry: Entry) -> Path:
+        """Where the bytes of an entry lie."""
+        return Path(os.fsdecode(os.path.join(os.fsencode(self.root), entry.at)))
+
+    def claimed(self, entry: Entry) -> dict[str, str]:
+        """The digests that a bag claims of an entry, by algorithm."""
+        return dict(self.bag.digests.get(bags.PAYLOAD + entry.raw, {})) if self.bag else {}
+
+
+@contextlib.contextmanager
+def opened(batch: Batch, listed: tuple[Entry, ...], home: Home) -> Iterator[Delivery]:
+    """The delivery, of which `listed` is what `walk` saw; a bag is judged, an archive judged and unpacked.
+
+    Raises BatchRefused with all that is wrong with it.
+    """
+    if not batch.packed:
+        yield _bag(Delivery(listed, batch.path), b"") if bags.is_bag(listed) else Delivery(listed, batch.path)
+        return
+    with archive.opened(batch.path, home) as unpacked:
+        whole = Delivery(unpacked.entries, unpacked.folder, container=unpacked.container)
+        root = bags.root_of(whole.entries)
+        yield whole if root is None else _bag(whole, root)
+
+
+def _bag(whole: Delivery, root: bytes) -> Delivery:
+    """The payload of a bag, every file of it read and compared. Raises BatchRefused with all its faults."""
+    bag = bags.read(whole.root, bags.below(root, whole.entries))
+    faults = [*bag.faults, *bag.verify()]
+    if not faults and not bag.payload:
+        raise BatchError("The bag holds no file. Ask the producer whether the delivery is complete.")
+    if faults:
+        raise _refused([str(fault) for fault in faults], broken=any(fault.structure for fault in faults))
+    return Delivery(bag.payload, whole.root, bag, whole.container)
+
+
+def _refused(faults: Sequence[str], *, broken: bool) -> BatchRefused:
+    count = str(len(faults))
+    if broken:
+        return BatchRefused("bag-invalid", faults, count=count, first=faults[0])
+    return BatchRefused("bag-mismatch", faults, count=count)

@@ -1,0 +1,285 @@
+"""One AIP's share of a delivery on its way into the stage, the log and the store."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import unicodedata
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from pathlib import PurePosixPath
+
+from tasks.aip import ledger as ledgers
+from tasks.aip.ledger import ABOUT, ORIGINALS, About, Ledger
+from tasks.aip.pack import pack, unpacked
+from tasks.config import unfinished
+from tasks.config.home import PERENNE, Home
+from tasks.premis import log
+from tasks.premis.model import Ending, Event, EventType, LinkedObject, Outcome, Trouble
+from tasks.premis.recorder import Recorder
+from tasks.sip.archive import Container
+from tasks.sip.batch import Batch, Entry
+from tasks.sip.delivery import Delivery
+from tasks.sip.parts import SUBMISSION
+from tasks.store import disk
+from tasks.store.names import logical_path
+from tasks.store.ocfl import Store
+from tasks.store.stage import Stage, Staged
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """What became of one AIP's share of a batch: all of it, unless the batch is too large for one AIP.
+
+    `version` is 0 when nothing was stored; `new` counts originals added or changed.
+    """
+
+    batch: str
+    aip: uuid.UUID
+    version: int
+    files: int
+    new: int
+    troubles: tuple[Event, ...] = ()
+
+
+def look_alikes(entries: Sequence[Entry]) -> dict[bytes, bytes]:
+    """Name → another that people see as the same, for names that differ in their Unicode form alone."""
+    forms: dict[str, list[bytes]] = {}
+    for entry in entries:
+        if not entry.raw.isascii():
+            forms.setdefault(unicodedata.normalize("NFC", os.fsdecode(entry.raw)), []).append(entry.raw)
+    several = [names for names in forms.values() if len(names) > 1]
+    return {name: names[place - 1] for names in several for place, name in enumerate(names)}
+
+
+class Taking:
+    """One AIP's share on its way into the stage; what an earlier, killed run staged and recorded is not done twice."""
+
+    def __init__(
+        self,
+        batch: Batch,
+        aip: uuid.UUID,
+        delivery: Delivery,
+        alike: Mapping[bytes, bytes],
+        home: Home,
+        store: Store,
+        run: uuid.UUID,
+    ) -> None:
+        self.batch, self.aip, self.home, self.store = batch, aip, home, store
+        self.delivery, self.alike = delivery, alike
+        self.stage: Stage = store.stage(self.aip, run)
+        ledger = self.ledger = self._ledger()
+        self.recorder = Recorder(run, self.aip, after=ledger.last)
+        self.head, self.version = {path: e.sha256 for path, e in ledger.state.items()}, ledger.head
+        self.before = [e for e in ledger.events if e.type is EventType.INGESTION]
+        fresh = [e for e in unpacked(ledger) if e.type is EventType.INGESTION]
+        self.recorded = {(e.source.path, e.source.sha256) for e in fresh if e.source}
+        self.about = ledger.about
+        self.new: list[str] = []
+        self.events: list[Event] = []
+        self.troubles: list[Event] = []
+
+    def all(self, entries: Sequence[Entry], about: About) -> Ingested:
+        """Take everything in and store it. An AIP that is there stays the part that it was."""
+        for entry in entries:
+            self.take(entry)
+        version = self.finish(replace(about, part=self.about.part) if self.version else about, entries)
+        return Ingested(self.batch.name, self.aip, version, len(entries), len(self.new), tuple(self.troubles))
+
+    def take(self, entry: Entry) -> None:
+        """Take one thing in, or record why it cannot be."""
+        began = time.time()
+        logical = ORIGINALS + logical_path(entry.raw)
+        try:
+            staged = self._copied(entry, logical)
+        except Trouble as trouble:
+            self._refused(logical, trouble, began)
+            return
+        if self.head.get(logical) == staged.sha256:
+            return  # the store has it; the stage's copy is dropped when the version is packed
+        self.new.append(logical)
+        if (logical, staged.sha256) not in self.recorded:
+            self._record(entry, staged, began)
+
+    def _copied(self, entry: Entry, logical: str) -> Staged:
+        if entry.kind and entry.kind != "folder":
+            raise Trouble("not-a-file", kind=entry.kind)
+        if entry.fault:
+            raise Trouble("source-unreadable", what=entry.fault)
+        path = self.delivery.path(entry)
+        try:
+            os.close(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC))
+        except OSError as e:
+            raise Trouble("source-unreadable", what=e.strerror or str(e)) from e
+        try:
+            staged = self.stage.put(path, logical, durable=False)
+            after = os.lstat(path)
+        except OSError as e:
+            if not isinstance(e, disk.Unreadable) and e.filename != str(path):
+                raise  # the store's trouble stops the run; the file is not to blame
+            raise Trouble("source-unreadable", what=e.strerror or str(e)) from e
+        if (after.st_size, after.st_mtime_ns) != (entry.size, entry.mtime_ns) or staged.size != entry.size:
+            raise Trouble("source-changing")
+        claimed = self.delivery.claimed(entry)
+        if any(claimed.get(name, digest) != digest for name, digest in _digests(staged).items()):
+            raise Trouble("source-changing")  # since the bag was judged
+        return staged
+
+    def _record(self, entry: Entry, staged: Staged, began: float) -> None:
+        link = LinkedObject("source", staged.logical, staged.sha256, staged.size)
+        detail = {"batch": self.batch.name}
+        if logical_path(entry.raw).encode() != entry.raw:
+            detail["name_bytes"] = entry.raw.hex()
+        note = ""
+        if not _is_utf8(entry.raw):
+            note, detail["shown"] = "name-not-utf8", logical_path(entry.raw)
+        elif other := self.alike.get(entry.raw):
+            note, detail["other"] = "name-twice", logical_path(other)
+        outcome = Outcome.WARNING if note else Outcome.SUCCESS
+        made = self.recorder.event
+        self.events += [
+            made(
+                EventType.INGESTION, outcome, began=began, code=note, detail=detail, agents=(PERENNE,), objects=(link,)
+            ),
+            made(
+                EventType.DIGEST,
+                Outcome.SUCCESS,
+                began=began,
+                detail={"sha512": staged.sha512},
+                agents=(PERENNE,),
+                objects=(link,),
+            ),
+        ]
+
+    def _refused(self, logical: str, trouble: Trouble, began: float) -> None:
+        event = self.recorder.event(
+            EventType.INGESTION,
+            Outcome.FAIL,
+            began=began,
+            code=trouble.code,
+            detail={"batch": self.batch.name, **trouble.detail},
+            ending=Ending.WAITING if trouble.code == "source-changing" else Ending.FAILED,
+            agents=(PERENNE,),
+            objects=(LinkedObject("source", logical, "", 0),),
+        )
+        self.troubles.append(event)
+        if not any(e.code == event.code and e.source and e.source.path == logical for e in self.before):
+            self.events.append(event)
+
+    def finish(self, about: About, entries: Sequence[Entry]) -> int:
+        """Record, then store; returns the version that holds everything. Nothing new: the head as it was."""
+        self.stage.sync()
+        head = self.version
+        if self.head and about != self.about:
+            self.events.append(self._described(about))
+        if self.new:
+            self.events += self._received()
+        if self.events:
+            log.append(self.events, self.home.log, name="ingest")
+        if not self.new and (not self.head or about == self.about):
+            return head
+        self.stage.put_bytes(_json(asdict(about)), ABOUT, durable=False)  # the commit flushes it
+        if self.new:
+            self.stage.put_bytes(_json(_manifest(entries)), f"{SUBMISSION}v{head + 1}.json", durable=False)
+            self._put_tags(head + 1)
+        unfinished.mark(self.home, self.aip)
+        # The AIP's lock is ours: the log has what it had, and what we wrote.
+        ledger = replace(self.ledger, events=tuple(sorted([*self.ledger.events, *self.events], key=_when)))
+        gone = _in_the_way(self.head, self.new)
+        message = _message(head, len(self.new))
+        return pack(
+            self.store, ledger, self.recorder.run, unpacked(ledger), keep=self.new, message=message, remove=gone
+        )
+
+    def _put_tags(self, version: int) -> None:
+        """What came besides the originals stays with the version that they make: lists, digests."""
+        if container := self.delivery.container:
+            self.stage.put_bytes(_json(asdict(container)), f"{SUBMISSION}v{version}.container.json", durable=False)
+        for tag in self.delivery.bag.tags if self.delivery.bag else ():
+            self.stage.put(self.delivery.path(tag), f"{SUBMISSION}v{version}/{logical_path(tag.raw)}", durable=False)
+
+    def _received(self) -> Iterator[Event]:
+        """The acts that were about the delivery as a whole."""
+        acts: list[tuple[EventType, dict[str, str]]] = []
+        if container := self.delivery.container:
+            acts.append((EventType.INGESTION, {"container": container.name, **_texts(container)}))
+        if bag := self.delivery.bag:
+            judged = {"check": "bagit", "bagit_version": bag.version, "algorithms": " ".join(bag.algorithms)}
+            acts.append((EventType.VALIDATION, judged | {"files": str(len(bag.digests))}))
+        for kind, detail in acts:
+            yield self.recorder.event(kind, Outcome.SUCCESS, began=time.time(), detail=detail, agents=(PERENNE,))
+
+    def _described(self, about: About) -> Event:
+        """The act of taking over a changed description: it is about the AIP, not about a file."""
+        detail = {k: str(v) for k, v in asdict(about).items() if v}
+        return self.recorder.event(
+            EventType.INGESTION, Outcome.SUCCESS, began=time.time(), detail=detail, agents=(PERENNE,)
+        )
+
+    def _ledger(self) -> Ledger:
+        """The AIP as the log tells of it now; a new one is not in the store yet."""
+        found = ledgers.read(self.store, self.home.log, self.aip)
+        if found is not None:
+            return found
+        events = log.read_many(self.home.log, [self.aip])[self.aip]
+        return Ledger(self.aip, About(self.batch.name), 0, {}, tuple(events))
+
+
+def _when(event: Event) -> tuple[datetime, int]:
+    return (event.time, event.seq)
+
+
+def _in_the_way(head: Mapping[str, str], new: Sequence[str]) -> list[str]:
+    """Originals of the head that a new one cannot stand beside: a file where now a folder is, or the other way round.
+
+    They leave the head and stay in their version.
+    """
+    folders = {str(parent) for path in new for parent in PurePosixPath(path).parents}
+    arrived = set(new)
+    return [
+        path
+        for path in head
+        if path.startswith(ORIGINALS)
+        and (path in folders or any(str(parent) in arrived for parent in PurePosixPath(path).parents))
+    ]
+
+
+def _message(head: int, new: int) -> str:
+    if not new:
+        return "A new description"
+    return f"Ingestion of {new} originals" if head == 0 else f"Supplement: {new} originals new or changed"
+
+
+def _texts(container: Container) -> dict[str, str]:
+    return {"size": str(container.size), "sha256": container.sha256, "sha512": container.sha512}
+
+
+def _digests(staged: Staged) -> dict[str, str]:
+    return {"sha256": staged.sha256, "sha512": staged.sha512}
+
+
+def _manifest(entries: Sequence[Entry]) -> list[dict[str, object]]:
+    return [
+        {
+            "path": logical_path(e.raw),
+            "size": e.size,
+            "mtime_ns": str(e.mtime_ns),
+            **({"kind": e.kind} if e.kind else {}),
+        }
+        for e in entries
+    ]
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, indent=1).encode() + b"\n"
+
+
+def _is_utf8(raw: bytes) -> bool:
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -1,0 +1,263 @@
+"""A bag is judged by its own lists before anything is stored, and everything that is wrong with it is told."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import unicodedata
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tasks.config.home import Home
+from tasks.premis import log
+from tasks.premis.model import Ending, EventType, Outcome, aip_id
+from tasks.report.standing import refusals
+from tasks.sip import bag as bags
+from tasks.sip.batch import BatchRefused, batch, walk
+from tasks.sip.ingest import ingest, take_in
+from tasks.store.ocfl import Store
+
+FILES = {"báo-cáo/quý-1.txt": b"one", "báo-cáo/quý-2.txt": b"two", "100%.txt": b"three"}
+ESCAPES = {"%": "%25", "\n": "%0A", "\r": "%0D"}
+
+
+def escaped(name: str) -> str:
+    return "".join(ESCAPES.get(letter, letter) for letter in name)
+
+
+def made(root: Path, files: dict[str, bytes] | None = None, *, algorithm: str = "sha512", version: str = "1.0") -> Path:
+    """A valid bag with an Oxum and a tag manifest."""
+    files = FILES if files is None else files
+    for name, data in files.items():
+        (root / "data" / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / "data" / name).write_bytes(data)
+    lines = [f"{hashlib.new(algorithm, data).hexdigest()}  data/{escaped(name)}" for name, data in files.items()]
+    tags = {
+        "bagit.txt": f"BagIt-Version: {version}\nTag-File-Character-Encoding: UTF-8\n",
+        "bag-info.txt": f"Source-Organization: Lưu trữ\nPayload-Oxum: {sum(map(len, files.values()))}.{len(files)}\n",
+        f"manifest-{algorithm}.txt": "".join(f"{line}\n" for line in lines),
+    }
+    for name, text in tags.items():
+        (root / name).write_text(text, encoding="utf-8")
+    sealed = [f"{hashlib.new(algorithm, text.encode()).hexdigest()} {name}\n" for name, text in tags.items()]
+    (root / f"tagmanifest-{algorithm}.txt").write_text("".join(sealed), encoding="utf-8")
+    return root
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path / "home").prepare()
+
+
+@pytest.fixture
+def root(home: Home) -> Path:
+    (home.inbox / "gói-1").mkdir()
+    return made(home.inbox / "gói-1")
+
+
+def told(root: Path) -> list[str]:
+    bag = bags.read(root, walk(batch(root)))
+    return [str(fault) for fault in (*bag.faults, *bag.verify())]
+
+
+def taken(home: Home, name: str = "gói-1"):
+    return ingest(batch(home.inbox / name), home, Store(home.store), uuid.uuid4())
+
+
+def state(home: Home, version: int | None = None) -> dict[str, bytes]:
+    inventory = Store(home.store).inventory(aip_id("gói-1"))
+    assert inventory is not None
+    return {path: entry.path.read_bytes() for path, entry in inventory.state(version).items()}
+
+
+def test_the_payload_of_a_valid_bag_becomes_originals_and_its_tag_files_stay_beside_them(home: Home, root: Path):
+    (done,) = taken(home)
+    assert (done.version, done.new, done.troubles) == (1, 3, ())
+    held = state(home)
+    logical = {name.replace("%", "%25"): data for name, data in FILES.items()}
+    assert {p.removeprefix("originals/"): d for p, d in held.items() if p.startswith("originals/")} == logical
+    tags = {p.removeprefix("metadata/submission/v1/"): d for p, d in held.items() if "/submission/v1/" in p}
+    assert tags == {p.name: p.read_bytes() for p in root.iterdir() if p.is_file()}
+    (judged,) = [e for e in log.read(home.log) if e.type is EventType.VALIDATION]
+    assert (judged.outcome, judged.detail["check"], judged.detail["algorithms"]) == (
+        Outcome.SUCCESS,
+        "bagit",
+        "sha512",
+    )
+
+
+@pytest.mark.parametrize("version", bags.VERSIONS)
+@pytest.mark.parametrize("algorithm", bags.ALGORITHMS)
+def test_every_version_and_algorithm_is_understood(tmp_path: Path, version: str, algorithm: str):
+    assert told(made(tmp_path / "b", algorithm=algorithm, version=version)) == []
+
+
+names = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="/\0"), min_size=1, max_size=40).filter(
+    lambda name: name not in (".", "..") and len(name.encode()) < 200 and name.strip() == name
+)
+
+
+@given(st.dictionaries(names, st.binary(max_size=9), min_size=1, max_size=5))
+def test_any_name_that_a_bag_can_say_is_found(tmp_path_factory: pytest.TempPathFactory, files: dict[str, bytes]):
+    split = [n for n in files if any(letter in n for letter in "\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029")]
+    root = made(tmp_path_factory.mktemp("b"), files)
+    assert told(root) == [], split
+
+
+def append(root: Path, name: str, text: str) -> None:
+    with (root / name).open("a", encoding="utf-8") as file:
+        file.write(text)
+
+
+WRONG: dict[str, tuple[Callable[[Path], object], str]] = {
+    "a changed byte": (lambda r: (r / "data/báo-cáo/quý-1.txt").write_bytes(b"eno"), "other bytes than its sha512"),
+    "a missing file": (lambda r: (r / "data/báo-cáo/quý-1.txt").unlink(), "named and not there"),
+    "a file too many": (lambda r: (r / "data/new").write_bytes(b""), "not in the manifest of sha512"),
+    "a changed tag file": (lambda r: append(r, "bag-info.txt", "X: y\n"), "bag-info.txt: other bytes than"),
+    "a wrong count": (lambda r: (r / "bag-info.txt").write_text("Payload-Oxum: 1.1"), "Payload-Oxum says 1 bytes"),
+    "a file elsewhere": (lambda r: append(r, "fetch.txt", "http://x/y 9 data/far\n"), "to be fetched from elsewhere"),
+    "no manifest": (lambda r: (r / "manifest-sha512.txt").unlink(), "no manifest of the payload"),
+    "an unknown algorithm": (lambda r: append(r, "manifest-crc32.txt", "00 data/x"), "crc32 is not known"),
+    "no digest": (lambda r: append(r, "manifest-sha512.txt", "xyz data/x\n"), "line 4 is no digest and name"),
+    "a short digest": (lambda r: append(r, "manifest-sha512.txt", "abcd data/x\n"), "line 4 is no digest and name"),
+    "a name that climbs": (
+        lambda r: append(r, "manifest-sha512.txt", f"{'0' * 128} data/../../etc/passwd\n"),
+        "names what it may not: data/../../etc/passwd",
+    ),
+    "an absolute name": (
+        lambda r: append(r, "manifest-sha512.txt", f"{'0' * 128} /etc/passwd\n"),
+        "names what it may not: /etc/passwd",
+    ),
+    "a tag file among the payload": (
+        lambda r: append(r, "manifest-sha512.txt", f"{'0' * 128} bagit.txt\n"),
+        "names what it may not: bagit.txt",
+    ),
+    "a name twice": (
+        lambda r: append(r, "manifest-sha512.txt", f"{'0' * 128} data/100%25.txt\n"),
+        "named twice in manifest-sha512.txt",
+    ),
+    "a new version": (
+        lambda r: (r / "bagit.txt").write_text("BagIt-Version: 9.9\nTag-File-Character-Encoding: UTF-8\n"),
+        "BagIt 9.9 is not known",
+    ),
+    "a declaration that is none": (lambda r: (r / "bagit.txt").write_text("a bag\n"), "not the two lines of RFC 8493"),
+    "an encoding nobody knows": (
+        lambda r: (r / "bagit.txt").write_text("BagIt-Version: 1.0\nTag-File-Character-Encoding: KLINGON\n"),
+        "the encoding KLINGON is not known",
+    ),
+    "bytes that are no text": (
+        lambda r: (r / "manifest-sha512.txt").write_bytes(b"\xff\xfe\xff"),
+        "it cannot be read as utf-8",
+    ),
+    "a link in the payload": (lambda r: (r / "data/link").symlink_to("/etc/passwd"), "a link where only files may be"),
+    "a pipe in the payload": (lambda r: os.mkfifo(r / "data/pipe"), "a FIFO where only files may be"),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_each_fault_of_a_bag_is_told(root: Path, wrong: str):
+    harm, expected = WRONG[wrong]
+    harm(root)
+    assert any(expected in fault for fault in told(root)), told(root)
+
+
+@pytest.mark.provokes("bag-mismatch")
+def test_an_invalid_bag_stores_nothing_and_tells_all_its_faults_at_once(home: Home, root: Path):
+    (root / "data/báo-cáo/quý-1.txt").write_bytes(b"eno")
+    (root / "data/báo-cáo/quý-2.txt").unlink()
+    (root / "data/new").write_bytes(b"")
+    with pytest.raises(BatchRefused) as caught:
+        taken(home)
+    assert caught.value.code == "bag-mismatch"
+    for name in ("quý-1.txt: other bytes", "quý-2.txt: named and not there", "data/new: not in the manifest"):
+        assert name in str(caught.value)
+    store = Store(home.store)
+    assert store.inventory(aip_id("gói-1")) is None
+    assert not list(store.stages.iterdir())
+    assert next(log.read(home.log)).code == "bag-mismatch"
+
+
+@pytest.mark.provokes("bag-invalid")
+def test_a_bag_whose_lists_are_broken_is_invalid_and_named_so(home: Home, root: Path):
+    append(root, "manifest-sha512.txt", "nonsense\n")
+    (refused,) = take_in(batch(root), home, Store(home.store), uuid.uuid4())
+    assert refused.code == "bag-invalid"
+    assert "line 4 is no digest and name" in refused.why
+
+
+def test_the_same_refusal_is_recorded_once(home: Home, root: Path):
+    (root / "data/new").write_bytes(b"")
+    for _ in range(2):
+        with pytest.raises(BatchRefused):
+            taken(home)
+    assert len(list(log.read(home.log))) == 1
+    (root / "data/newer").write_bytes(b"")
+    with pytest.raises(BatchRefused):
+        taken(home)
+    assert len(list(log.read(home.log))) == 2
+
+
+def test_why_a_delivery_was_refused_can_be_asked_until_it_is_taken(home: Home, root: Path):
+    assert refusals(home, ["gói-1"]) == {}
+    (root / "data/new").write_bytes(b"")
+    with pytest.raises(BatchRefused):
+        taken(home)
+    told = refusals(home, ["gói-1", "gói-2"])["gói-1"]
+    assert (told.code, told.ending) == ("bag-mismatch", Ending.FAILED)
+    (root / "data/new").unlink()
+    taken(home)
+    assert refusals(home, ["gói-1"]) == {}
+
+
+def test_a_mended_bag_is_taken(home: Home, root: Path):
+    (root / "data/new").write_bytes(b"")
+    with pytest.raises(BatchRefused):
+        taken(home)
+    (root / "data/new").unlink()
+    assert taken(home)[0].version == 1
+
+
+def test_a_bag_delivered_again_with_more_files_is_a_supplement(home: Home, root: Path):
+    taken(home)
+    for path in root.glob("*manifest*"):
+        path.unlink()
+    made(root, {**FILES, "báo-cáo/quý-3.txt": b"three"})
+    (done,) = taken(home)
+    assert (done.version, done.new) == (2, 1)
+    assert "originals/báo-cáo/quý-3.txt" in state(home)
+    assert b"quy-3" not in state(home)["metadata/submission/v1/manifest-sha512.txt"]
+    assert "quý-3".encode() in state(home)["metadata/submission/v2/manifest-sha512.txt"]
+
+
+def test_a_list_in_the_other_unicode_form_than_the_disk_is_understood(tmp_path: Path):
+    root = made(tmp_path / "b")
+    (root / "data/báo-cáo").rename(root / "data" / unicodedata.normalize("NFD", "báo-cáo"))
+    assert told(root) == []
+
+
+def test_two_files_that_differ_in_unicode_form_alone_are_not_mistaken_for_each_other(tmp_path: Path):
+    forms = {unicodedata.normalize(form, "ế.txt"): form.encode() for form in ("NFC", "NFD")}
+    root = made(tmp_path / "b", forms)
+    assert told(root) == []
+    (root / "data" / unicodedata.normalize("NFD", "ế.txt")).write_bytes(b"NFX")
+    assert len(told(root)) == 1
+
+
+def test_only_a_bag_that_counts_says_that_it_has_arrived(root: Path):
+    assert bags.complete(batch(root))
+    (root / "data/100%.txt").write_bytes(b"thre")
+    assert not bags.complete(batch(root))
+    (root / "data/100%.txt").write_bytes(b"three")
+    (root / "bag-info.txt").unlink()
+    assert not bags.complete(batch(root))
+
+
+def test_a_plain_folder_is_no_bag(tmp_path: Path):
+    (tmp_path / "b" / "bagit.txt").mkdir(parents=True)
+    (tmp_path / "b" / "bagit.txt" / "x").write_bytes(b"")
+    assert not bags.is_bag(walk(batch(tmp_path / "b")))
