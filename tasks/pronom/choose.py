@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from tasks.premis.model import Basis, Identification
 from tasks.pronom.fido import FidoAnswer
+from tasks.pronom.heads import by_head
 
 _READ_THE_BYTES = frozenset({Basis.CONTAINER, Basis.SIGNATURE})
 
@@ -21,8 +22,11 @@ class Choice:
 
 
 def choose(siegfried: Identification, fido: FidoAnswer) -> Choice:
-    """Siegfried decides: its PRONOM release is newer and it reads containers whole. FIDO is kept beside it as data."""
-    return Choice(siegfried, _agree(siegfried, fido), siegfried, fido)
+    """Siegfried decides: its PRONOM release is newer and it reads containers whole. FIDO is kept beside it as data.
+
+    A file that neither knows by its bytes, or only as a ZIP, is taken for what its beginning says, with a warning.
+    """
+    return Choice(by_head(siegfried, fido) or siegfried, _agree(siegfried, fido), siegfried, fido)
 
 
 def _agree(siegfried: Identification, fido: FidoAnswer) -> bool:

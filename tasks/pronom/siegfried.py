@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from tasks.tools.job import Job
 
 _EMPTY = "empty source"
+_LONGEST = 10_000  # characters; what Siegfried says of a match has some hundred
+_CONTAINERS = ("mscfb: ", "zip: ", "flate: ", "unexpected EOF")  # its readers of compound files and of zips
 _TEXTS = ("name", "version", "mime", "basis", "warning")
 # Siegfried tells everything a match rests on; the strongest counts.
 _BASES = (
@@ -41,11 +43,18 @@ def read_answer(reply: Mapping[str, Any], name: str) -> Identification:
         _refuse("an answer without release or answers")
     if error := errors.get(name):
         basis = Basis.EMPTY if _EMPTY in str(error) else Basis.ERROR
-        return Identification(None, basis=basis, warning=str(error), release=release)
+        return Identification(None, basis=basis, warning=str(error)[:_LONGEST], release=release)
     matches = answers.get(name)
     if not isinstance(matches, list) or not matches:
         _refuse(f"no answer for {name}")
     return _strongest([_match(match, release) for match in matches])
+
+
+def trouble(error: str) -> Trouble:
+    """What it means that Siegfried could not read a file: a broken container is the file's fault, all else its own."""
+    if error.startswith(_CONTAINERS):
+        return Trouble("source-damaged", what=f"its container cannot be read ({error})")
+    return Trouble("tool-crash", tool="Siegfried", signal=error)
 
 
 def _strongest(found: Sequence[Identification]) -> Identification:
@@ -58,7 +67,7 @@ def _strongest(found: Sequence[Identification]) -> Identification:
 
 
 def _match(match: object, release: str) -> Identification:
-    if not isinstance(match, Mapping) or not all(isinstance(match.get(key), str) for key in _TEXTS):
+    if not isinstance(match, Mapping) or not all(_is_text(match.get(key)) for key in _TEXTS):
         _refuse("a match that is none")
     puid = match.get("puid")
     if puid is None:
@@ -69,6 +78,10 @@ def _match(match: object, release: str) -> Identification:
     if basis is None:
         _refuse("a match that rests on nothing known")
     return Identification(puid, match["name"], match["version"], match["mime"], basis, match["warning"], (), release)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and len(value) <= _LONGEST
 
 
 def _refuse(why: str) -> NoReturn:
