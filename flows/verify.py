@@ -1,99 +1,100 @@
-"""Flow: every stored byte against its digest. Changes nothing; one wrong byte turns it red."""
+"""Flow: stored bytes against their digests. Changes nothing; one wrong byte turns it red."""
 
 # No `from __future__ import annotations`: Prefect builds a form from the types themselves.
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
-from uuid import UUID
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Literal
 
-from prefect import State, flow, task
-from prefect.cache_policies import NO_CACHE
+from prefect import State, flow
+from prefect.artifacts import create_markdown_artifact
 from prefect.states import Completed, Failed
 from pydantic import BaseModel, Field
 
-from flows.nightly import stops_clearly
-from flows.ui.run import run_id
+from flows.ui.run import run_id, whole
+from flows.ui.stops import stops_clearly
+from tasks.aip.coverage import Coverage, Holding, coverage, due, holdings, share, within
 from tasks.aip.find import UnknownAip, find_aips, names
-from tasks.config.home import PERENNE, Home
+from tasks.aip.fixity import Read
+from tasks.aip.progress import board
 from tasks.config.home import home as the_home
-from tasks.config.locks import aip_lock
-from tasks.premis import log
-from tasks.premis.model import EventType, Outcome
-from tasks.premis.recorder import Recorder
 from tasks.report import phrases
-from tasks.store.errors import StoreBroken
-from tasks.store.fixity import Faults, verify_object
+from tasks.store.fixity import strangers
 from tasks.store.ocfl import Store
+from tasks.verify import verify as verify_some
+
+TASK_BYTES = 20_000_000_000
+TASK_AIPS = 200
+"""What one task run reads at most, but for a single larger AIP."""
+SHOWN = 20
 
 
 class VerifyOptions(BaseModel):
-    """Leave as it is for the whole store."""
+    """Leave as it is for the day's share."""
 
-    aips: list[str] = Field([], title="Only these AIPs", description="Ids or batch names. Empty: all.")
-
-
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """One AIP after its bytes were read."""
-
-    aip: UUID
-    batch: str
-    faults: tuple[str, ...]
-    read: bool = True  # False: another run works on it, so its bytes are no rest to be judged
-
-    def as_json(self) -> dict[str, Any]:
-        """The result with stable keys."""
-        return {"aip": str(self.aip), "batch": self.batch, "faults": list(self.faults), "read": self.read}
+    aips: list[str] = Field([], title="Only these AIPs", description="Ids or batch names. Empty: all of the store.")
+    how_much: Literal["the day's share", "everything"] = Field(
+        "the day's share",
+        title="How much",
+        description="The day's share is so much that everything is read once in the days of the setting verify_days.",
+    )
+    minutes: int = Field(0, ge=0, title="At most minutes", description="0: no limit. An AIP is always read whole.")
+    gigabytes: int = Field(0, ge=0, title="At most gigabytes", description="0: no limit.")
 
 
 @flow(name="verify", flow_run_name="store", persist_result=False)
 @stops_clearly
 def verify(options: VerifyOptions = VerifyOptions()) -> State:  # noqa: B008  the form shows its fields
-    """Reads every stored byte and compares its digest."""
+    """Reads stored bytes and compares their digests, those first that were not read for longest."""
     home = the_home().prepare()
+    store, days = Store(home.store), home.settings().verify_days
     try:
         wanted = find_aips(home, options.aips) if options.aips else dict(names(home))
     except UnknownAip as e:
         return Failed(name="Stopped", message=str(e))
-    checked = [verify_aip(batch, aip, home) for aip, batch in wanted.items()]
-    bad = [c for c in checked if c.faults]
+    held = [one for one in holdings(home, store) if one.aip in wanted]
+    chosen = share(held, days=days) if options.how_much == "the day's share" and not options.aips else due(held)
+    if options.gigabytes:
+        chosen = list(within(chosen, options.gigabytes * 1_000_000_000))
+    until = time.monotonic() + options.minutes * 60 if options.minutes else None
+    read: list[Read] = []
+    for group in _groups(chosen):
+        if board.stop.is_set() or (until is not None and time.monotonic() > until):
+            break
+        named = phrases.batches([wanted[one.aip] for one in group])
+        read += verify_some(named, whole([(one.aip, wanted[one.aip]) for one in group]), whole(home), run_id(), until)
+    stray = list(strangers(store)) if not options.aips else []
+    covered = coverage(holdings(home, store), days=days, now=datetime.now(UTC))
+    _artifact(read, stray, covered)
+    return _state(read, stray, covered)
+
+
+def _groups(chosen: Sequence[Holding]) -> Iterator[list[Holding]]:
+    group: list[Holding] = []
+    for one in chosen:
+        if group and (len(group) == TASK_AIPS or sum(o.size for o in group) + one.size > TASK_BYTES):
+            yield group
+            group = []
+        group.append(one)
+    if group:
+        yield group
+
+
+def _state(read: list[Read], stray: list[str], covered: Coverage) -> State:
+    bad = [r for r in read if r.alarms]
+    told = f"{phrases.count(len(read), 'AIP')} read, {phrases.size(sum(r.bytes for r in read))}"
+    data = (*read, covered)
     if bad:
-        first = f"{bad[0].batch}: {bad[0].faults[0]}"
-        told = f"ALARM. {phrases.count(len(bad), 'AIP')} of {len(checked)} not as stored: {first}"
-        return Failed(name="Needs a person", message=told, data=tuple(checked))
-    unread = [c.batch for c in checked if not c.read]
-    told = f"{phrases.count(len(checked) - len(unread), 'AIP')} read, every byte as stored."
-    if unread:
-        told += f" Not read, for another run works on them: {', '.join(unread[:5])}."
-    return Completed(name="Done", message=told, data=tuple(checked))
+        first = f"{bad[0].batch}: {bad[0].alarms[0]}"
+        return Failed(name="Needs a person", message=f"ALARM. {told}; {len(bad)} not as stored. {first}", data=data)
+    if stray:
+        message = f"{told}, every byte as stored. {len(stray)} strangers lie in the store: {stray[0]}"
+        return Failed(name="Needs a person", message=message, data=data)
+    return Completed(name="Done", message=f"{told}, every byte as stored. {phrases.covered(covered)}", data=data)
 
 
-@task(name="verify", task_run_name="verify {name}", cache_policy=NO_CACHE, persist_result=False)
-def verify_aip(name: str, aip: UUID, home: Home) -> Checked:
-    """Read one AIP and record the fixity check as an event."""
-    began, store = time.time(), Store(home.store)
-    with aip_lock(home, aip, run_id()) as held:
-        if not held:
-            return Checked(aip, name, (), read=False)
-        try:
-            faults = tuple(_told(verify_object(store, aip)))
-        except StoreBroken as e:
-            faults = (str(e),)
-    event = Recorder(run_id(), aip).event(
-        EventType.FIXITY,
-        Outcome.FAIL if faults else Outcome.SUCCESS,
-        began=began,
-        code="fixity-broken" if faults else "",
-        detail={"path": faults[0], "count": str(len(faults))} if faults else {},
-        agents=(PERENNE,),
-    )
-    log.append([event], home.log, name="verify")
-    return Checked(aip, name, faults)
-
-
-def _told(faults: Faults) -> Iterator[str]:
-    """Every fault as one line, rot, missing and extra told apart."""
-    yield from (f"rotten: {p}" for p in faults.rot)
-    yield from (f"missing: {p}" for p in faults.missing)
-    yield from (f"extra: {p}" for p in faults.extra)
+def _artifact(read: list[Read], stray: list[str], covered: Coverage) -> None:
+    lines = [f"## {phrases.covered(covered)}", ""]
+    lines += [f"- `{r.batch}`: {fault}" for r in read for fault in r.faults][:SHOWN]
+    lines += [f"- in the storage root: `{path}`" for path in stray[:SHOWN]]
+    create_markdown_artifact(markdown="\n".join(lines), key="verification", description=phrases.covered(covered))

@@ -59,6 +59,17 @@ def open_regular(path: Path | str) -> int:
     return descriptor
 
 
+class Unreadable(OSError):  # noqa: N818  what the file is
+    """The source could not be read; whatever else a copy raises is about its target."""
+
+
+def _source(descriptor: int) -> Iterator[bytes]:
+    try:
+        yield from _blocks(descriptor)
+    except OSError as error:
+        raise Unreadable(error.errno, error.strerror) from error
+
+
 def _blocks(descriptor: int) -> Iterator[bytes]:
     # A buffer of the file's size: for small files, most of the time would go into memory that is not filled.
     length = min(_BLOCK, os.fstat(descriptor).st_size + 1)
@@ -66,7 +77,8 @@ def _blocks(descriptor: int) -> Iterator[bytes]:
         yield block
 
 
-def _write_all(descriptor: int, block: bytes) -> None:
+def write_all(descriptor: int, block: bytes) -> None:
+    """Write all of it: a nearly full disk takes a part first and refuses the rest with an OSError."""
     view = memoryview(block)
     while view:
         view = view[os.write(descriptor, view) :]
@@ -75,8 +87,18 @@ def _write_all(descriptor: int, block: bytes) -> None:
 def copy(source: int, target: int) -> Digests:
     """Copy one descriptor to another; the digests are those of the bytes that were written."""
     sha512, sha256, size = hashlib.sha512(), hashlib.sha256(), 0
+    for block in _source(source):
+        write_all(target, block)
+        sha512.update(block)
+        sha256.update(block)
+        size += len(block)
+    return Digests(sha512.hexdigest(), sha256.hexdigest(), size)
+
+
+def digests(source: int) -> Digests:
+    """The digests of what can be read from a descriptor."""
+    sha512, sha256, size = hashlib.sha512(), hashlib.sha256(), 0
     for block in _blocks(source):
-        _write_all(target, block)
         sha512.update(block)
         sha256.update(block)
         size += len(block)
@@ -85,7 +107,7 @@ def copy(source: int, target: int) -> Digests:
 
 def put(data: bytes, target: int) -> Digests:
     """Write bytes to a descriptor; their digests."""
-    _write_all(target, data)
+    write_all(target, data)
     return Digests(hashlib.sha512(data).hexdigest(), hashlib.sha256(data).hexdigest(), len(data))
 
 
@@ -108,11 +130,27 @@ def write(path: Path, data: bytes, *, sync: bool = False) -> None:
     path.unlink(missing_ok=True)
     descriptor = create(path)
     try:
-        _write_all(descriptor, data)
+        write_all(descriptor, data)
         if sync:
             os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def publish(source: int, target: Path) -> None:
+    """Let a copy of a descriptor's bytes appear at once, whole and durable, its folders too; raises OSError."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    making = target.with_name(f".{target.name}.tmp")
+    making.unlink(missing_ok=True)
+    descriptor = create(making)
+    try:
+        copy(source, descriptor)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    making.rename(target)
+    for folder in (target.parent, target.parent.parent):
+        sync_folder(folder)
 
 
 def sha512(path: Path) -> str:
@@ -125,30 +163,64 @@ def sha512(path: Path) -> str:
 
 
 def sha512_from_disk(paths: Iterable[Path | str]) -> Iterator[str]:
-    """The SHA-512 of each regular file, in order, as the disk holds it now.
+    """The SHA-512 of each regular file, in order, as the disk holds it now. Raises OSError."""
+    for found in digests_from_disk(paths):
+        if isinstance(found, OSError):
+            raise found
+        yield found.sha512
+
+
+@dataclass(frozen=True, slots=True)
+class Sha512:
+    """A file as the disk holds it now; `size` in bytes."""
+
+    sha512: str
+    size: int
+
+
+def digests_from_disk(paths: Iterable[Path | str]) -> Iterator[Sha512 | OSError]:
+    """The SHA-512 and size of each regular file, in order, or why it cannot be had.
 
     The kernel is asked to forget its own copy first, which it does for flushed files, and then to read ahead of us:
     small files one by one would each wait for the disk (0.2 instead of 0.7 s for ten thousand of 4 kB).
     """
-    ahead: deque[int] = deque()
+    ahead: deque[int | OSError] = deque()
     try:
         for path in paths:
-            ahead.append(open_regular(path))
-            os.posix_fadvise(ahead[-1], 0, 0, os.POSIX_FADV_DONTNEED)
-            os.posix_fadvise(ahead[-1], 0, _BLOCK, os.POSIX_FADV_WILLNEED)
+            ahead.append(_asked_for(path))
             if len(ahead) == _AHEAD:
-                yield _next_sha512(ahead)
+                yield _taken(ahead.popleft())
         while ahead:
-            yield _next_sha512(ahead)
+            yield _taken(ahead.popleft())
     finally:
         for descriptor in ahead:
-            os.close(descriptor)
+            if isinstance(descriptor, int):
+                os.close(descriptor)
 
 
-def _next_sha512(ahead: deque[int]) -> str:
-    digest = _sha512(ahead[0])
-    os.close(ahead.popleft())
-    return digest
+def _asked_for(path: Path | str) -> int | OSError:
+    try:
+        descriptor = open_regular(path)
+    except OSError as error:
+        return error
+    os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+    os.posix_fadvise(descriptor, 0, _BLOCK, os.POSIX_FADV_WILLNEED)
+    return descriptor
+
+
+def _taken(descriptor: int | OSError) -> Sha512 | OSError:
+    if isinstance(descriptor, OSError):
+        return descriptor
+    digest, size = hashlib.sha512(), 0
+    try:
+        for block in _blocks(descriptor):
+            digest.update(block)
+            size += len(block)
+    except OSError as error:
+        return error
+    finally:
+        os.close(descriptor)
+    return Sha512(digest.hexdigest(), size)
 
 
 def _sha512(descriptor: int) -> str:

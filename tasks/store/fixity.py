@@ -1,81 +1,224 @@
-"""Fixity: does the store still hold what it says it holds?"""
+"""Fixity: does the store still hold what it says it holds?
+
+Only reads, follows no link, and takes no lock: what is stored is never changed, so a version that is added meanwhile
+does not touch what is being read. Each fault says what is wrong and where.
+"""
 
 from __future__ import annotations
 
 import errno
+import itertools
 import os
-from collections.abc import Iterator
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from tasks.store import disk
 from tasks.store.errors import StoreBroken
-from tasks.store.ocfl import Store
-from tasks.store.reader import DECLARATION, INVENTORY, SIDECAR, Inventory, version_folders
+from tasks.store.ocfl import ROOT_FILES, Store
+from tasks.store.reader import DECLARATION, INVENTORY, SIDECAR, last_proven, version_folders
+
+_NO_FILE = (errno.EINVAL, errno.ELOOP, errno.ENXIO)
+"""A pipe, link or device lies where a file should."""
+THREADS, PIECE, NICE = 2, 128, 5
+DECLARED = b"ocfl_object_1.1\n"
+
+
+class Kind(StrEnum):
+    """What may be wrong with a stored file."""
+
+    ROT = "other bytes"
+    MISSING = "missing"
+    EXTRA = "extra"
+    RENAMED = "renamed"
+    INVENTORY = "damaged inventory"
+    UNREADABLE = "unreadable"
+    UNFINISHED = "unfinished version"
 
 
 @dataclass(frozen=True, slots=True)
-class Faults:
-    """What is wrong with an object: paths relative to it, sorted. `rot` holds other bytes than it should."""
+class Fault:
+    """One thing wrong: `path` is relative to the object; `what` says more, as the name that a file has now."""
 
-    rot: tuple[str, ...] = ()
-    missing: tuple[str, ...] = ()
-    extra: tuple[str, ...] = ()
+    kind: Kind
+    path: str
+    what: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """An object after its bytes were read; true when something is wrong with it."""
+
+    faults: tuple[Fault, ...]
+    files: int
+    bytes: int
 
     def __bool__(self) -> bool:
-        return bool(self.rot or self.missing or self.extra)
+        return bool(self.faults)
 
 
-def verify_object(store: Store, aip: UUID) -> Faults:
-    """Read all content of all versions, and every version's inventory, and compare with the head's inventory.
+def verify_object(store: Store, aip: UUID) -> Checked:
+    """Read all content of all versions and compare with the head's inventory.
 
-    Raises StoreBroken when there is no inventory to compare with (no object, a broken or an unfinished one).
+    Where the head's inventory is damaged, the newest older one that its own digest proves is taken. Without any, the
+    content cannot be judged, which is the fault then.
     """
-    inventory = store.inventory(aip)
-    if inventory is None or not inventory.whole:
-        raise StoreBroken(store.object_path(aip), "no finished object to verify")
-    expected = _expected(inventory)
-    found = set(_files(inventory.object))
-    return Faults(
-        rot=tuple(
-            path for path in sorted(expected.keys() & found) if _is_rotten(inventory.object / path, expected[path])
-        ),
-        missing=tuple(sorted(expected.keys() - found)),
-        extra=tuple(sorted(found - expected.keys())),
-    )
+    obj = store.object_path(aip)
+    faults: list[Fault] = []
+    try:
+        inventory = store.inventory(aip)
+    except StoreBroken as broken:
+        faults.append(Fault(Kind.INVENTORY, INVENTORY, broken.reason))
+        inventory = last_proven(aip, obj)
+    if inventory is None:
+        return Checked(tuple(faults) or (Fault(Kind.MISSING, ".", "no object"),), 0, 0)
+    head = inventory.head
+    reading = _Reading(obj, _expected(obj, head, inventory.document))
+    if faults:
+        later = range(head + 1, max(version_folders(obj), default=head) + 1)
+        faults += [Fault(Kind.INVENTORY, f"v{number}", "its content cannot be judged") for number in later]
+        faults += reading.compare()
+    else:
+        faults += reading.compare()
+        later, finished = _added(store, aip, head)
+        if not inventory.whole and not finished:
+            faults.append(Fault(Kind.UNFINISHED, f"v{head + 1}"))
+    faults += reading.strangers(later)
+    return Checked(tuple(faults), reading.files, reading.bytes)
 
 
-def _expected(inventory: Inventory) -> dict[str, str | None]:
-    """Every file of the object with its SHA-512; None for those that no digest covers."""
+def _expected(obj: Path, head: int, document: Mapping[str, Any]) -> dict[str, str | None]:
+    """Every file of the object's versions up to `head` with its SHA-512; None for those that no digest covers."""
     expected: dict[str, str | None] = {DECLARATION: None, INVENTORY: None, SIDECAR: None}
-    for number in version_folders(inventory.object):
+    for number in range(1, head + 1):
         folder = f"v{number}"
-        expected[f"{folder}/{INVENTORY}"] = _claimed(inventory.object / folder / SIDECAR)
+        expected[f"{folder}/{INVENTORY}"] = _claimed(obj / folder / SIDECAR)
         expected[f"{folder}/{SIDECAR}"] = None
-    return expected | {path: digest for digest, paths in inventory.document["manifest"].items() for path in paths}
+    return expected | {path: digest for digest, paths in document["manifest"].items() for path in paths}
 
 
 def _claimed(sidecar: Path) -> str | None:
     try:
         return sidecar.read_text("ascii", "replace").partition(" ")[0]
-    except FileNotFoundError:
+    except OSError:
         return None
 
 
-def _is_rotten(path: Path, digest: str | None) -> bool:
-    if digest is None:
-        return False
+def _added(store: Store, aip: UUID, head: int) -> tuple[range, bool]:
+    """The versions that were added while we read, for the next check to read, and whether none is unfinished now."""
     try:
-        return next(disk.sha512_from_disk((path,))) != digest
-    except OSError as error:
-        # EIO: the disk no longer gives the bytes. EINVAL, ELOOP: a pipe or link lies where a file should.
-        if error.errno in {errno.EIO, errno.EINVAL, errno.ELOOP}:
-            return True
-        raise
+        now = store.inventory(aip)
+    except StoreBroken:
+        return range(0), True
+    if now is None:
+        return range(0), True
+    return range(head + 1, now.head + (1 if now.whole else 2)), now.whole
+
+
+class _Reading:
+    """One object: what should be there against what is."""
+
+    def __init__(self, obj: Path, expected: Mapping[str, str | None]) -> None:
+        self.obj, self.expected = obj, expected
+        self.found = set(_files(obj))
+        self.missing = sorted(expected.keys() - self.found)
+        self.extra = sorted(self.found - expected.keys())
+        self.files = self.bytes = 0
+
+    def compare(self) -> Iterator[Fault]:
+        """What is expected and there, in the order of the names: other bytes, or none to be had."""
+        if DECLARATION in self.found and _claimed_bytes(self.obj / DECLARATION) != DECLARED:
+            yield Fault(Kind.INVENTORY, DECLARATION, "not the declaration of OCFL 1.1")
+        judged = [path for path in sorted(self.expected.keys() & self.found) if self.expected[path] is not None]
+        for path, seen in zip(judged, _digests(f"{self.obj}/{path}" for path in judged), strict=True):
+            self.files += 1
+            if isinstance(seen, OSError):
+                kind = Kind.ROT if seen.errno in _NO_FILE else Kind.UNREADABLE
+                yield Fault(kind, path, seen.strerror or str(seen))
+                continue
+            self.bytes += seen.size
+            if seen.sha512 != self.expected[path]:
+                yield Fault(Kind.INVENTORY if path.endswith(f"/{INVENTORY}") else Kind.ROT, path)
+
+    def strangers(self, versions: range) -> Iterator[Fault]:
+        """What is missing, what is there besides, and what only has another name; `versions` are known to be new."""
+        extra = [path for path in self.extra if not any(path.startswith(f"v{number}/") for number in versions)]
+        names = self._by_digest(extra) if self.missing else {}
+        for path in self.missing:
+            now = names.pop(self.expected[path] or "", None)
+            if now is None:
+                lost = path in (DECLARATION, INVENTORY, SIDECAR) or path.endswith((f"/{INVENTORY}", f"/{SIDECAR}"))
+                yield Fault(Kind.INVENTORY if lost else Kind.MISSING, path, "missing" if lost else "")
+            else:
+                extra.remove(now)
+                yield Fault(Kind.RENAMED, path, now)
+        yield from (Fault(Kind.EXTRA, path) for path in extra)
+
+    def _by_digest(self, extra: Sequence[str]) -> dict[str, str]:
+        seen = zip(extra, disk.digests_from_disk([self.obj / path for path in extra]), strict=True)
+        return {one.sha512: path for path, one in seen if not isinstance(one, OSError)}
+
+
+def _digests(paths: Iterable[str]) -> Iterator[disk.Sha512 | OSError]:
+    """The digests in order, by as many threads as reading pays for: hashing frees the interpreter."""
+    waiting: deque[Future[list[disk.Sha512 | OSError]]] = deque()
+    with ThreadPoolExecutor(THREADS, initializer=_gently) as pool:
+        for some in _pieces(paths):
+            waiting.append(pool.submit(_read, some))
+            if len(waiting) > 2 * THREADS:
+                yield from waiting.popleft().result()
+        while waiting:
+            yield from waiting.popleft().result()
+
+
+def _read(paths: list[str]) -> list[disk.Sha512 | OSError]:
+    return list(disk.digests_from_disk(paths))
+
+
+def _pieces(paths: Iterable[str]) -> Iterator[list[str]]:
+    iterator = iter(paths)
+    while piece := list(itertools.islice(iterator, PIECE)):
+        yield piece
+
+
+def _gently() -> None:
+    """A check gives way to whatever else wants the processor (on Linux each thread has its own niceness)."""
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
+
+
+def _claimed_bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
 
 
 def _files(obj: Path) -> Iterator[str]:
     for folder, folders, names in os.walk(obj):
+        below = os.path.relpath(folder, obj)
         links = [name for name in folders if Path(folder, name).is_symlink()]
-        yield from (str(Path(folder, name).relative_to(obj)) for name in [*names, *links])
+        for name in [*names, *links]:
+            yield name if below == "." else f"{below}/{name}"
+
+
+def strangers(store: Store) -> Iterator[str]:
+    """What lies in the storage root and belongs to no object, relative to it; objects are not looked into."""
+    known = {store.object_path(aip) for aip in store.aips()}
+    waiting = [store.ocfl]
+    while waiting:
+        folder = waiting.pop()
+        entries = sorted(folder.iterdir())
+        if not entries and folder != store.ocfl:
+            yield f"{folder.relative_to(store.ocfl)}/"
+        for path in entries:
+            if path.is_dir() and not path.is_symlink():
+                if path not in known:
+                    waiting.append(path)
+            elif str(path.relative_to(store.ocfl)) not in ROOT_FILES:
+                yield str(path.relative_to(store.ocfl))

@@ -42,6 +42,10 @@ def _root_files() -> dict[str, bytes]:
     }
 
 
+ROOT_FILES = frozenset(_root_files())
+"""What lies in a storage root besides objects."""
+
+
 def _create_root(ocfl: Path) -> None:
     """Make an empty storage root, whole or not at all."""
     making = ocfl.with_name(f".{ocfl.name}-{uuid4().hex}")

@@ -165,6 +165,15 @@ def _judge(aip: UUID, obj: Path) -> Inventory | str:
     return _unfinished(aip, obj, root, numbers[-1]) or "the inventory does not match its sidecar or its version folders"
 
 
+def last_proven(aip: UUID, obj: Path) -> Inventory | None:
+    """The newest inventory of a version folder that its own digest proves; for a look at an object that is broken."""
+    for number in reversed(version_folders(obj)) if obj.is_dir() else ():
+        copy = _copy(obj / f"v{number}")
+        if copy.document is not None and copy.is_valid(aip, number):
+            return Inventory(aip, obj, number, whole=True, document=copy.document)
+    return None
+
+
 def read_object(aip: UUID, obj: Path) -> Inventory | None:
     """The inventory of an object, None when there is no object.
 

@@ -49,6 +49,7 @@ class Stage:
         self.run = str(run)
         self._files = folder / "files"
         self._journal = folder / "journal"
+        self._named = False  # are the names of the folder and its journal known to be on the disk?
         self._known = dict(self.entries())
 
     @property
@@ -97,12 +98,13 @@ class Stage:
         entries: dict[str, Staged] = {}
         for line in filter(None, lines):
             self._replay(line, entries)
-        return MappingProxyType({logical: staged for logical, staged in entries.items() if _is_there(staged)})
+        return MappingProxyType(entries)
 
     def clear(self) -> None:
         """Empty the stage and remove it."""
         if self.folder.is_dir():
             shutil.rmtree(self.folder)
+        self._named = False
         self._known.clear()
 
     @contextmanager
@@ -200,11 +202,16 @@ class Stage:
         data = b"\n" + json.dumps(line, ensure_ascii=True, separators=(",", ":")).encode() + b"\n"
         descriptor = os.open(self._journal, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
-            os.write(descriptor, data)
+            disk.write_all(descriptor, data)
             if durable:
                 os.fsync(descriptor)
         finally:
             os.close(descriptor)
+        if durable and not self._named:
+            # The journal's and the folders' names, once: whoever made them may have been killed before he did.
+            for folder in (self.folder, self.folder.parent, self.folder.parent.parent):
+                disk.sync_folder(folder)
+            self._named = True
 
     def _replay(self, line: bytes, entries: dict[str, Staged]) -> None:
         try:
@@ -216,7 +223,9 @@ class Stage:
             if (known := entries.get(row["drop"])) and known.sha512 == row["sha512"]:
                 del entries[row["drop"]]
             return
-        entries[row["logical"]] = Staged(path=self._files / row["sha512"], **row)
+        staged = Staged(path=self._files / row["sha512"], **row)
+        if _is_there(staged):  # what a power cut took gives no way to what was safe before it
+            entries[staged.logical] = staged
 
 
 def _is_there(staged: Staged) -> bool:

@@ -85,7 +85,12 @@ def roll_forward(aip: UUID, obj: Path, scratch: Path) -> int | None:
     inventory says.
     """
     inventory = read_object(aip, obj)
-    if inventory is None or inventory.whole:
+    if inventory is None:
+        return None
+    # A kill between a rename and its flush: whoever finds the version tells of it, so it must outlive a power cut.
+    for folder in (obj, obj.parent):
+        disk.sync_folder(folder)
+    if inventory.whole:
         return None
     last = version_folders(obj)[-1]
     folder = obj / f"v{last}"

@@ -159,3 +159,10 @@ def test_sync_flushes_all_that_was_put_at_once(stage, monkeypatch):
         stage.put_bytes(b"%d" % number, str(number), durable=False)
     stage.sync()
     assert flushes == [stage.folder]
+
+
+def test_a_file_that_a_power_cut_took_does_not_hide_the_safe_one_before_it(stage: Stage):
+    safe = stage.put_bytes(b"safe", "a/b")
+    lost = stage.put_bytes(b"lost", "a/b", durable=False)
+    lost.path.unlink()
+    assert Stage(stage.folder, RUN).entries()["a/b"].sha256 == safe.sha256

@@ -1,0 +1,107 @@
+"""How much of the holding was read lately, worked out from the log alone, and which AIPs are to be read next."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from tasks.config.home import Home
+from tasks.premis import log
+from tasks.premis.model import EventType, Outcome
+from tasks.store.ocfl import Store
+
+BYTES = "bytes"
+"""The detail of a fixity check that tells how much was read; it is on the one event that closes a check."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """One AIP: its bytes, and when all of them were last read (None: never since it was stored)."""
+
+    aip: uuid.UUID
+    size: int
+    read: datetime | None
+    good: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What share of the holding was read within `days`, and how old the oldest look is."""
+
+    days: int
+    aips: int
+    aips_read: int
+    bytes: int
+    bytes_read: int
+    never: int
+    oldest: datetime | None
+    bad: int
+
+    def as_json(self) -> dict[str, object]:
+        """The figures with stable keys; `oldest` is null until every AIP was read once."""
+        return {
+            "days": self.days,
+            "aips": self.aips,
+            "aips_read": self.aips_read,
+            "bytes": self.bytes,
+            "bytes_read": self.bytes_read,
+            "never_read": self.never,
+            "oldest_read": self.oldest.isoformat() if self.oldest else None,
+            "alarms": self.bad,
+        }
+
+
+def holdings(home: Home, store: Store) -> list[Holding]:
+    """Every AIP of the store. Bytes are those of the last check, else counted in the file system."""
+    last = log.latest(home.log, EventType.FIXITY, closing=BYTES)
+    found = []
+    for aip in store.aips():
+        event = last.get(aip)
+        size = int(event.detail[BYTES]) if event else _size(store.object_path(aip))
+        good = event is None or event.outcome is not Outcome.FAIL
+        found.append(Holding(aip, size, event.time if event else None, good))
+    return found
+
+
+def coverage(held: Sequence[Holding], *, days: int, now: datetime) -> Coverage:
+    """The share that was read since `now` less `days`."""
+    since = now - timedelta(days=days)
+    recent = [one for one in held if one.read is not None and one.read >= since]
+    reads = [one.read for one in held if one.read is not None]
+    return Coverage(
+        days=days,
+        aips=len(held),
+        aips_read=len(recent),
+        bytes=sum(one.size for one in held),
+        bytes_read=sum(one.size for one in recent),
+        never=len(held) - len(reads),
+        oldest=min(reads) if reads and len(reads) == len(held) else None,
+        bad=sum(not one.good for one in held),
+    )
+
+
+def due(held: Sequence[Holding]) -> list[Holding]:
+    """All of them in the order of need: never read, then longest not read."""
+    return sorted(held, key=lambda one: (one.read is not None, one.read.timestamp() if one.read else 0.0, one.aip))
+
+
+def share(held: Sequence[Holding], *, days: int) -> list[Holding]:
+    """What a day has to read so that everything is read within `days`: the most needing, at least one AIP."""
+    return list(within(due(held), -(-sum(one.size for one in held) // max(1, days))))
+
+
+def within(held: Sequence[Holding], budget: int) -> Iterator[Holding]:
+    """From the front until `budget` bytes are reached; the AIP that goes beyond is the last, for it is read whole."""
+    spent = 0
+    for one in held:
+        yield one
+        spent += one.size
+        if spent >= budget:
+            return
+
+
+def _size(folder: Path) -> int:
+    return sum(path.lstat().st_size for path in folder.rglob("*") if not path.is_dir())

@@ -1,0 +1,166 @@
+"""Which AIPs a day reads, so that everything is read in time, and what is told of it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tasks.aip import fixity
+from tasks.aip.coverage import Holding, coverage, due, holdings, share, within
+from tasks.aip.ledger import About, Ledger
+from tasks.config.home import Home
+from tasks.premis import log
+from tasks.premis.model import Ending, EventType, Outcome
+from tasks.report import phrases
+from tasks.report.summary import summarize
+from tasks.store.ocfl import Store
+from tests.tasks.premis.events import event
+from tests.tasks.report.standings import policy
+
+ROOT = Path(__file__).resolve().parents[3]
+NOW = datetime(2026, 11, 27, tzinfo=UTC)
+
+
+@given(st.lists(st.integers(0, 10**12), min_size=1, max_size=60), st.integers(1, 40))
+def test_by_the_days_share_everything_is_read_once_in_its_days(sizes: list[int], days: int) -> None:
+    held = {n: Holding(uuid.UUID(int=n), size, None) for n, size in enumerate(sizes)}
+    for day in range(days):
+        for one in share(list(held.values()), days=days):
+            held[one.aip.int] = Holding(one.aip, one.size, NOW + timedelta(days=day))
+    whole = coverage(list(held.values()), days=days, now=NOW + timedelta(days=days))
+    read = [one for one in held.values() if one.read is not None]
+    if sum(sizes):
+        assert sum(one.size for one in read) == sum(sizes)
+        assert whole.bytes_read == whole.bytes
+    assert len(read) >= min(days, len(sizes))
+
+
+def test_what_was_never_read_comes_first_then_what_was_not_read_for_longest() -> None:
+    one, two, three = (Holding(uuid.UUID(int=n), 5, NOW - timedelta(days=n)) for n in (1, 2, 3))
+    never = Holding(uuid.UUID(int=9), 5, None)
+    assert due([one, never, three, two]) == [never, three, two, one]
+    assert list(within([never, three, two, one], 11)) == [never, three, two]
+
+
+def test_coverage_counts_what_was_read_within_its_days() -> None:
+    held = [
+        Holding(uuid.UUID(int=1), 70, NOW - timedelta(days=1)),
+        Holding(uuid.UUID(int=2), 20, NOW - timedelta(days=31), good=False),
+        Holding(uuid.UUID(int=3), 10, None),
+    ]
+    told = coverage(held, days=30, now=NOW)
+    assert told.as_json() == {
+        "days": 30, "aips": 3, "aips_read": 1, "bytes": 100, "bytes_read": 70, "never_read": 1, "oldest_read": None,
+        "alarms": 1,
+    }  # fmt: skip
+    assert phrases.covered(told) == "70 % of 100 B read within 30 days; 1 AIP never."
+
+
+class Killed(Exception):  # noqa: N818  it is what happened
+    """The process ends here."""
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path / "home").prepare()
+
+
+def stored(home: Home, **files: bytes) -> uuid.UUID:
+    store, aip = Store(home.store), uuid.uuid4()
+    stage = store.stage(aip, uuid.uuid4())
+    for name, data in files.items():
+        stage.put_bytes(data, f"originals/{name}")
+    store.commit(aip, stage, expected_head=0, message="t", user=("t", "urn:t"), created=NOW)
+    return aip
+
+
+def test_a_check_is_recorded_and_is_what_coverage_rests_on(home: Home) -> None:
+    first, second = stored(home, a=b"one", b=b"two"), stored(home, c=b"three")
+    before = {one.aip: one for one in holdings(home, Store(home.store))}
+    assert {aip: one.read for aip, one in before.items()} == {first: None, second: None}
+    read = fixity.check(first, "lô-1", home, uuid.uuid4())
+    assert (read.faults, read.files) == ((), 3)
+    after = {one.aip: one for one in holdings(home, Store(home.store))}
+    assert after[first].size == read.bytes
+    assert after[first].read is not None
+    assert after[second].read is None
+
+
+KINDS: dict[str, Callable[[Path], object]] = {
+    "fixity-broken": lambda f: (f.chmod(0o644), f.write_bytes(b"0ne")),
+    "fixity-missing": lambda f: f.unlink(),
+    "fixity-renamed": lambda f: f.rename(f.with_name("z")),
+    "fixity-extra": lambda f: f.with_name("z").write_bytes(b"z"),
+    "fixity-unreadable": lambda f: f.chmod(0),
+    "inventory-damaged": lambda f: (f.parents[3] / "inventory.json.sha512").unlink(),
+}
+CHECK = """
+import sys, uuid
+from pathlib import Path
+from tasks.aip import fixity
+from tasks.config.home import Home
+from tasks.tools import kernel
+kernel.drop_capabilities()  # root too may read only what its mode allows
+print(len(fixity.check(uuid.UUID(sys.argv[2]), "batch", Home(Path(sys.argv[1])), uuid.uuid4()).alarms))
+"""
+
+
+@pytest.mark.provokes(
+    "fixity-broken", "fixity-missing", "fixity-renamed", "fixity-extra", "inventory-damaged", "fixity-unreadable"
+)
+@pytest.mark.parametrize("code", KINDS)
+def test_each_fault_is_an_event_and_an_alarm_until_a_check_is_clean(home: Home, tmp_path: Path, code: str) -> None:
+    aip = stored(home, a=b"one", b=b"two")
+    KINDS[code](Store(home.store).object_path(aip) / "v1/content/originals/a")
+    told = subprocess.run(
+        [sys.executable, "-c", CHECK, home.root, str(aip)], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert int(told.stdout) >= 1
+    events = log.read_many(home.log, [aip])[aip]
+    assert {e.code for e in events[:-1]} == {code}
+    assert (events[-1].outcome, events[-1].code) == (Outcome.FAIL, "")
+    ledger = Ledger(aip, About("lô-1"), 1, {}, tuple(events))
+    summary = summarize(ledger, {}, policy(tmp_path), "", None)
+    assert {(row.code, row.ending, bool(row.file)) for row in summary.attention} == {(code, Ending.FAILED, True)}
+    assert summary.needing == 1
+    clean = event(99, kind=EventType.FIXITY, detail={"bytes": "1"}, aip=aip, time=NOW + timedelta(days=400))
+    mended = Ledger(aip, About("lô-1"), 1, {}, (*events, clean))
+    assert summarize(mended, {}, policy(tmp_path), "", None).attention == ()
+
+
+@pytest.mark.provokes("version-unfinished")
+def test_an_unfinished_version_is_a_note_and_no_alarm(home: Home) -> None:
+    aip = stored(home, a=b"one")
+
+    def step(_: str) -> None:
+        if Store(home.store).object_path(aip).joinpath("v2").exists():
+            raise Killed
+
+    store = Store(home.store, step=step)
+    stage = store.stage(aip, uuid.uuid4())
+    stage.put_bytes(b"two", "originals/b")
+    with pytest.raises(Killed):
+        store.commit(aip, stage, expected_head=1, message="t", user=("t", "urn:t"), created=NOW)
+    read = fixity.check(aip, "lô-1", home, uuid.uuid4())
+    assert read.alarms == ()
+    assert [e.code for e in log.read_many(home.log, [aip])[aip]] == ["version-unfinished", ""]
+
+
+def test_the_last_check_of_each_aip_is_found_among_parts_and_sealed_days(tmp_path: Path) -> None:
+    other = uuid.uuid4()
+    checks = [event(n, kind=EventType.FIXITY, detail={"bytes": str(n)}) for n in (1, 3)]
+    log.append([event(0), checks[0]], tmp_path, name="a")
+    log.append([checks[1], event(5, kind=EventType.FIXITY, code="fixity-broken")], tmp_path, name="b")
+    log.append([event(4, aip=other)], tmp_path, name="c")
+    for _ in range(2):
+        found = log.latest(tmp_path, EventType.FIXITY, closing="bytes")
+        assert {aip: e.detail["bytes"] for aip, e in found.items()} == {checks[0].aip: "3"}
+        log.compact(tmp_path, checks[0].time.date())
