@@ -14,7 +14,7 @@ from tasks.actions import Migration
 from tasks.premis.model import Measure, Product, Role, Source, Trouble
 from tasks.tools.job import Job
 
-VERSION = "1"
+VERSION = "2"
 MASTER, PUID = "out/master.tif", "fmt/353"
 COMPRESSIONS = ("none", "deflate")
 

@@ -123,6 +123,7 @@ def _converted(job: Job, name: str, reader: Filter, part: int, fit: str) -> tupl
     }
     answer: Mapping[str, Any] = job.ask("office", request)
     if answer.get("ok") is True:
+        _demand_product(job)
         pages = answer.get("pages")
         return (Measure("pages", str(pages)),) if type(pages) is int else ()
     text = str(answer.get("text", ""))[:200] or "no reason given"
@@ -133,19 +134,41 @@ def _converted(job: Job, name: str, reader: Filter, part: int, fit: str) -> tupl
     raise Trouble("tool-crash", tool=TOOL, signal=text)
 
 
+def _demand_product(job: Job) -> None:
+    """The office's word is no product: raises Trouble `product-missing` when there is none, or an empty one."""
+    try:
+        with job.open(RAW) as made:
+            if made.read(1):
+                return
+    except Trouble as trouble:
+        if trouble.code != "product-missing":
+            raise
+    raise Trouble("product-missing", tool=TOOL)
+
+
+def _repaired(job: Job, function: str, **named: Any) -> int:
+    """Makes the master of the raw export; one that cannot be read is the office's fault and not the source's."""
+    try:
+        return _part(job.call(f"tasks.sealed.pdfa:{function}", RAW, MASTER, **named))
+    except Trouble as trouble:
+        if trouble.code not in ("source-damaged", "source-encrypted"):
+            raise
+        what = trouble.detail.get("what", trouble.code)
+        raise Trouble("tool-crash", tool=TOOL, signal=f"its product cannot be read: {what}"[:200]) from None
+
+
 def _settled(source: Source, job: Job, part: int) -> int:
     """Writes the master from the raw export and returns its part; repairs once what veraPDF refuses."""
     date = job.call("tasks.sealed.office_facts:saved", source.name)
     date = date if isinstance(date, str) and date else NO_DATE
     fixed: dict[str, Any] = {"seed": source.file.sha256, "date": date, "part": part}
-    answer = job.call("tasks.sealed.pdfa:settle", RAW, MASTER, **fixed)
-    made = _part(answer)
+    made = _repaired(job, "settle", **fixed)
     verdict = job.ask("verapdf", {"files": [MASTER], "path": MASTER, "flavour": f"{made}b"})
     if verdict.get("valid") is True:
         return made
     rows = verdict.get("clauses")
     clauses = sorted({str(row[0]) for row in rows if isinstance(row, list) and row}) if isinstance(rows, list) else []
-    return _part(job.call("tasks.sealed.pdfa:repair", RAW, MASTER, clauses=clauses or None, **fixed))
+    return _repaired(job, "repair", clauses=clauses or None, **fixed)
 
 
 def _part(answer: Any) -> int:

@@ -187,10 +187,12 @@ def _run(source: str, product: str, languages: list[str], reading: Reading) -> N
         raise Trouble("source-encrypted") from None
     except (refusals.InputFileError, pikepdf.PdfError) as error:
         raise Trouble("source-damaged", what=f"OCRmyPDF: {str(error).strip() or type(error).__name__}"[:200]) from None
+    except ArithmeticError as error:  # numbers of the file's own: a picture without height, a page without width
+        raise Trouble("source-damaged", what=f"OCRmyPDF: sizes that cannot be ({error})"[:200]) from None
     except refusals.SubprocessOutputError as error:
         raise Trouble("tool-crash", tool="tesseract", signal=str(error)[:200] or "no usable answer") from None
     if code != 0:
-        raise Trouble("tool-crash", tool="OCRmyPDF", signal=f"exit {int(code)}")
+        raise Trouble("tool-crash", tool="OCRmyPDF", signal=f"exit {int(code)}: {code.name.replace('_', ' ')}")
 
 
 def _missing(message: str, languages: list[str]) -> str:

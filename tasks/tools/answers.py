@@ -49,7 +49,7 @@ def weigh(outcome: Outcome, tool: str, limits: Limits) -> Answer:
     if outcome.answer is None:
         return Answer(trouble=ended or Trouble("tool-crash", tool=tool, signal="vanished without an answer"))
     try:
-        said = _decoded(outcome.answer)
+        said = decoded(outcome.answer)
         programs = tuple(dict.fromkeys(name for name in said["programs"] if name in _PROGRAMS))
         if ended is not None:
             return Answer(trouble=ended, programs=programs)
@@ -104,7 +104,8 @@ def _trouble(said: Mapping[str, Any], tool: str, limits: Limits) -> Trouble:
     return _exceeded(said["error"], tool, limits)
 
 
-def _decoded(data: bytes) -> dict[str, Any]:
+def decoded(data: bytes) -> dict[str, Any]:
+    """A JSON object in clean UTF-8. Raises ValueError, TypeError or RecursionError for anything else."""
     said = json.loads(data.decode("utf-8"), parse_constant=_refuse)
     if b"\\ud" in data.lower():  # half a surrogate pair could be hidden in an escape, and no UTF-8 file could hold it
         json.dumps(said, ensure_ascii=False).encode("utf-8")

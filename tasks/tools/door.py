@@ -12,6 +12,7 @@ import itertools
 import logging
 import os
 import queue
+import signal
 import socket
 import threading
 from collections.abc import Iterator, Mapping
@@ -24,12 +25,17 @@ from tasks.premis.model import Agent, Limits, Trouble
 from tasks.tools import bubblewrap, folders, worker
 from tasks.tools.answers import Json
 from tasks.tools.job import Job
+from tasks.tools.resident.kinds import Options
 from tasks.tools.residents import Answer, Residents
-from tasks.tools.sandbox import Outcome, Sandbox, SandboxGone
+from tasks.tools.sandbox import Outcome, Sandbox, SandboxGone, SandboxKilled
 from tasks.tools.wire import Order
 
 _LOG = logging.getLogger(__name__)
 _CLOSE_S = 10.0
+
+
+class DoorClosed(OSError):  # noqa: N818  what happened
+    """The door was closed, by whoever ends the run: what was in hand is not done, and no file is to blame."""
 
 
 @dataclass(slots=True)
@@ -51,16 +57,18 @@ class Door:
         sources: tuple[Path, ...] = (),
         cores: int | None = None,
         extra_paths: tuple[Path, ...] = (),
+        options: Options | None = None,
     ) -> None:
         """Open it: remove what dead owners left, start the first zygote and let a job see whether all can be read.
 
         `work`: folder for jobs and slots. `sources`: folders (store, inbox) whose large files are shown to jobs
         without a copy. `cores`: how many jobs at a time; by default, the cores that we may use. `extra_paths`: Python
-        files to be sealed modules too, called by their stem.
+        files to be sealed modules too, called by their stem. `options`: of the resident programs.
         Raises Trouble "tool-missing" when bubblewrap is missing or may not work here.
         """
         self.sources = tuple(path.resolve() for path in sources)
         self._work = work.resolve()
+        self._options = options
         self._extra = tuple(path.resolve() for path in extra_paths)
         self._cores = cores or len(os.sched_getaffinity(0))
         self._numbers = itertools.count(1)
@@ -94,7 +102,7 @@ class Door:
     def job(self, limits: Limits | None = None) -> Iterator[Job]:
         """A job with its own folder, which is removed at the end; `limits` hold for each call in it."""
         if self._closed.is_set():
-            raise RuntimeError("the door is closed")
+            raise DoorClosed("the door is closed")
         folder = self._owned.path / f"{next(self._numbers):08d}"
         folder.mkdir()
         folder.chmod(0o755)
@@ -132,16 +140,31 @@ class Door:
     # --- for jobs --------------------------------------------------------------------------------------------------
 
     def run(self, order: Order, request: bytes) -> Outcome:
-        """Run one sealed call in the next free zygote. Raises Trouble "tool-crash" when the zygote dies under it."""
+        """Run one sealed call in the next free zygote.
+
+        A zygote or a job that something else killed (a person, the kernel short of memory) is no fault of the file, so
+        the call gets one more try; the call that itself brings this about is not asked a third time. Raises Trouble
+        "tool-crash" when the zygote dies under it twice, or answers no more.
+        """
+        with self._open():
+            return self._run(order, request)
+
+    def _run(self, order: Order, request: bytes) -> Outcome:
+        there = _products(self._owned.path / order.job)
         slot = self._free.get()
         try:
-            sandbox = self._started(slot)
             try:
-                return sandbox.call(order, request)
-            except SandboxGone as gone:
-                sandbox.close()
-                slot.sandbox = None
-                raise Trouble("tool-crash", tool="zygote", signal=str(gone)) from None
+                outcome = self._ran(slot, order, request)
+                if not _killed(outcome) or self._closed.is_set():
+                    return outcome
+            except SandboxKilled as killed:
+                if self._closed.is_set():
+                    raise _crash(killed) from None
+            _LOG.warning("A job was killed by something else; it is tried once more")
+            _only(self._owned.path / order.job, there)
+            return self._ran(slot, order, request)
+        except SandboxGone as gone:
+            raise _crash(gone) from None
         finally:
             self._free.put(slot)
 
@@ -158,22 +181,42 @@ class Door:
 
     def ask(self, resident: str, job: Job, request: Mapping[str, Json]) -> Answer:
         """One request to a resident program, started when first needed."""
-        with self._lock:
-            if self._closed.is_set():
-                raise RuntimeError("the door is closed")
-            if self._residents is None:
-                self._residents = Residents(self._work, cores=self._cores)
-            residents = self._residents
-        return residents.ask(
-            resident,
-            job.folder,
-            request,
-            wall_s=job.limits.wall_s,
-            memory_bytes=job.limits.memory_bytes,
-            output_bytes=job.limits.output_bytes,
-        )
+        with self._open():
+            with self._lock:
+                if self._residents is None:
+                    self._residents = Residents(self._work, cores=self._cores, options=self._options)
+                residents = self._residents
+            return residents.ask(
+                resident,
+                job.folder,
+                request,
+                wall_s=job.limits.wall_s,
+                memory_bytes=job.limits.memory_bytes,
+                output_bytes=job.limits.output_bytes,
+            )
 
     # --- inside ----------------------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _open(self) -> Iterator[None]:
+        """What goes wrong in the block because the door was closed meanwhile is that, and no file's trouble."""
+        try:
+            if not self._closed.is_set():
+                yield
+                return
+        except Exception:
+            if not self._closed.is_set():
+                raise
+        raise DoorClosed("the door was closed")
+
+    def _ran(self, slot: _Slot, order: Order, request: bytes) -> Outcome:
+        sandbox = self._started(slot)
+        try:
+            return sandbox.call(order, request)
+        except SandboxGone:
+            sandbox.close()
+            slot.sandbox = None
+            raise
 
     def _slot(self) -> _Slot:
         # A uid for each zygote, because the kernel counts the processes of a uid, whichever job they belong to.
@@ -186,16 +229,51 @@ class Door:
             slot.sandbox.close()
             slot.sandbox = None
         if self._closed.is_set():
-            raise RuntimeError("the door is closed")
+            raise DoorClosed("the door is closed")
         if slot.sandbox is None:
-            slot.sandbox = Sandbox(self._owned.path, sources=self.sources, uid=slot.uid, extra=self._extra)
+            slot.sandbox = self._sandbox(slot.uid)
             if self._closed.is_set():  # meanwhile, and close() could not know of it
                 slot.sandbox.close()
-                raise RuntimeError("the door is closed")
+                raise DoorClosed("the door is closed")
         return slot.sandbox
+
+    def _sandbox(self, uid: int | None) -> Sandbox:
+        """A new zygote; once more, when something ended it while it started: no file is to blame for that."""
+        for again in (True, False):
+            try:
+                return Sandbox(self._owned.path, sources=self.sources, uid=uid, extra=self._extra)
+            except Trouble as trouble:
+                if trouble.code != "tool-crash" or not again or self._closed.is_set():
+                    raise
+        raise AssertionError  # the second try returns or raises
 
     def _check(self) -> None:
         with self.job() as job:
             hidden = job.call(f"{worker.__name__}:{worker.unreachable.__name__}")
         if hidden:
             raise Trouble("tool-missing", tool=f"bubblewrap (a job cannot read {', '.join(hidden)})")
+
+
+def _crash(gone: SandboxGone) -> Trouble:
+    return Trouble("tool-crash", tool="zygote", signal=str(gone))
+
+
+def _killed(outcome: Outcome) -> bool:
+    """Whether something else than the zygote, for a limit, killed the job."""
+    return outcome.report.signal == signal.SIGKILL and not outcome.report.cause
+
+
+def _products(job: Path) -> frozenset[str]:
+    with contextlib.suppress(FileNotFoundError):
+        return frozenset(os.listdir(job / "out"))
+    return frozenset()
+
+
+def _only(job: Path, there: frozenset[str]) -> None:
+    """Remove what a killed call left half done, so that the next try finds what the first one found."""
+    for name in _products(job) - there:
+        path = job / "out" / name
+        if path.is_dir() and not path.is_symlink():
+            folders.remove(path)
+        else:
+            path.unlink()

@@ -67,8 +67,11 @@ def run(
         finally:
             _end(process)
         completed = Completed(process.returncode, _last(out), _last(err))
+        full = completed.code != 0 and _full(out, err)
     if not in_time:
         raise Trouble("tool-timeout", tool=name, limit=seconds(timeout_s or 0))
+    if check and full:
+        raise _too_large()
     if check and completed.code != 0:
         raise _trouble(name, completed)
     return completed
@@ -118,9 +121,22 @@ def _last(file: IO[bytes]) -> bytes:
     return file.read()
 
 
+def _full(*said: IO[bytes]) -> bool:
+    """Whether a file of the program has reached the limit: one that ignores the signal ends with words of its own."""
+    most = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
+    sizes = [os.fstat(file.fileno()).st_size for file in said]
+    with contextlib.suppress(OSError):
+        sizes += [entry.stat(follow_symlinks=False).st_size for entry in os.scandir("out")]
+    return 0 <= most <= max(sizes)
+
+
+def _too_large() -> Trouble:
+    return Trouble("output-too-large", limit=size(resource.getrlimit(resource.RLIMIT_FSIZE)[0]))
+
+
 def _trouble(name: str, completed: Completed) -> Trouble:
     if completed.code == -signal.SIGXFSZ:
-        return Trouble("output-too-large", limit=size(resource.getrlimit(resource.RLIMIT_FSIZE)[0]))
+        return _too_large()
     if completed.code < 0:
         return Trouble("tool-crash", tool=name, signal=signal.Signals(-completed.code).name)
     said = (completed.stderr or completed.stdout).decode("utf-8", "replace").strip().splitlines()

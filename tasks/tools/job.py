@@ -28,6 +28,13 @@ from tasks.tools.words import size
 COPIED_BYTES = 256 << 20
 """Inputs up to this size are copied into the job, larger ones are shown where they lie, read-only."""
 
+EXCERPT_BYTES = 64 << 20
+"""How much of each end of a larger file `give_excerpt` shows."""
+
+LEAST_ROOM = 4 << 20
+"""With fewer bytes left in the work folder, what fails may fail for that."""
+_FOR_WANT_OF_ROOM = {"tool-crash", "product-missing", "source-damaged", "unexpected", "output-too-large"}
+
 _FUNCTION = re.compile(r"\w+(\.\w+)*:\w+")
 _TAIL_CHARACTERS = 4000
 _BLOCK = 1 << 20
@@ -125,6 +132,24 @@ class Job:
                 self._copy(reader, inside, status.st_size)
         return inside
 
+    def give_excerpt(self, source: Path, name: str) -> str:
+        """As `give`, but of a file too large to be copied only both ends, EXCERPT_BYTES each, and a hole between them.
+
+        Sizes and offsets are the file's own, so that a signature is found where it stands.
+        """
+        with source.open("rb") as reader:
+            length = os.fstat(reader.fileno()).st_size
+            if length <= COPIED_BYTES:
+                return self.give(source, name)
+            target = self.folder / "in" / name
+            with target.open("xb") as writer:
+                for start in (0, length - EXCERPT_BYTES):
+                    reader.seek(start)
+                    writer.seek(start)
+                    writer.write(reader.read(EXCERPT_BYTES))
+            target.chmod(0o444)
+        return f"in/{name}"
+
     def open(self, name: str) -> BinaryIO:
         """A file of the job, opened for reading without following any link.
 
@@ -174,7 +199,7 @@ class Job:
         for program in answer.programs:
             self._used_program(program)
         if answer.trouble is not None:
-            raise answer.trouble
+            raise self.room(answer.trouble)
         return answer.value
 
     def ask(self, resident: str, request: Mapping[str, Json]) -> dict[str, Any]:
@@ -186,7 +211,10 @@ class Job:
         for name in named if isinstance(named, list | tuple) else ():
             if name in self._bound:  # residents copy from the job's folder, so it must be there
                 self._copy_bound(str(name))
-        answer = self._runner.ask(resident, self, request)
+        try:
+            answer = self._runner.ask(resident, self, request)
+        except Trouble as trouble:
+            raise self.room(trouble) from None
         for agent in answer.agents:
             self.used(agent)
         said = hashlib.sha256(answer.stderr_tail.encode()).hexdigest()
@@ -195,12 +223,21 @@ class Job:
 
     # --- the rest --------------------------------------------------------------------------------------------------
 
+    def room(self, trouble: Trouble) -> Trouble:
+        """The trouble itself; the machine's, when there was no room left that would explain it: no file is to blame."""
+        found = os.statvfs(self.folder)
+        free = found.f_bavail * found.f_frsize
+        roomy = free > LEAST_ROOM and (found.f_favail > 0 or not found.f_files)  # some file systems count no inodes
+        if trouble.code not in _FOR_WANT_OF_ROOM or roomy:
+            return trouble
+        return Trouble("disk-full", folder=str(self.folder.parent), free=size(free))
+
     def _last(self) -> str:
         return self._runs[-1].what if self._runs else "perenne"
 
     def _used_program(self, name: str) -> None:
         row = programs.tool(name)
-        found = programs.probe(row) if row else None
+        found = programs.used(row) if row else None
         if found:
             self.used(Agent(name, found))
 

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tasks.config.home import Home
 from tasks.premis.model import Trouble
 from tasks.tools.door import Door
-from tasks.tools.programs import TOOLS, probe
+from tasks.tools.programs import TOOLS, Tool, fault, lines, probe
+from tasks.tools.resident import kinds
+from tasks.tools.words import size
 
+ROOT = Path("/")
 PACKAGES = Path(__file__).resolve().parents[2] / "packages.txt"
 CORES = os.cpu_count() or 1
 LEAST_FREE = 1 << 30
 """Bytes that a folder must have left; a run's true need is estimated elsewhere."""
+LEAST_MEMORY = 1 << 30
+"""Bytes that one core's work takes: 190 MB for the run, 223 for Prefect's server, some 180 for a sealed job and 510 for
+LibreOffice, or 435 for veraPDF (peaks of PSS in a run over 260 real files, halved where two cores were at work)."""
 LANGUAGES = ("eng", "fra", "vie")
 NEEDED = ("bubblewrap", "LibreOffice", "Java", "tesseract")
 
@@ -30,6 +37,8 @@ class Finding:
     good: bool
     told: str
     packages: tuple[str, ...] = ()
+    trouble: Trouble | None = None
+    """Its own code, where it has one."""
 
     def as_json(self) -> dict[str, object]:
         """The finding with stable keys."""
@@ -41,7 +50,13 @@ class NotFit(Exception):  # noqa: N818  it is what the machine is
 
     def __init__(self, findings: Sequence[Finding]) -> None:
         self.findings = tuple(f for f in findings if not f.good)
-        super().__init__("; ".join(f"{f.name}: {f.told}" for f in self.findings))
+        troubles = [f.trouble for f in self.findings]
+        self.trouble = troubles[0] if len(troubles) == 1 else None
+        super().__init__("; ".join(f"{f.name}: {f.told}{_of_debian(f)}" for f in self.findings))
+
+
+def _of_debian(finding: Finding) -> str:
+    return f" (Debian: {', '.join(finding.packages)})" if finding.packages else ""
 
 
 def required() -> list[str]:
@@ -50,14 +65,17 @@ def required() -> list[str]:
     return [line for line in lines if line]
 
 
-def examine(home: Home) -> list[Finding]:
-    """Everything a run needs, looked at now."""
-    return [*_packages(), *_programs(), _languages(), *_disks(home)]
+def examine(home: Home, *, root: Path = ROOT, tools: Sequence[Tool] = TOOLS) -> list[Finding]:
+    """Everything a run needs, looked at now. `root` is where the kernel's /proc and /sys are read."""
+    programs = list(_programs(tools))
+    java = all(f.good for f in programs if f.name == "Java")
+    judge = [_judge(home)] if java else []
+    return [*_packages(), *programs, *judge, _languages(home, tools), *_disks(home), memory(root)]
 
 
-def fit(home: Home) -> None:
+def fit(home: Home, *, root: Path = ROOT, tools: Sequence[Tool] = TOOLS) -> None:
     """Return when the machine can do a run; else raise NotFit with all that is missing at once."""
-    findings = examine(home)
+    findings = examine(home, root=root, tools=tools)
     if not all(f.good for f in findings):
         raise NotFit(findings)
 
@@ -70,6 +88,46 @@ def sandbox(door: Door) -> Finding:
     except Trouble as trouble:
         return Finding("sandbox", False, str(trouble), ("bubblewrap",))
     return Finding("sandbox", True, ", ".join(door.layers))
+
+
+def memory(root: Path = ROOT) -> Finding:
+    """Whether the memory that is left, swap included, is enough for the work of one core; what cannot be read is."""
+    try:
+        left = min([_of_machine(root), *_of_groups(root)])
+    except (OSError, ValueError, KeyError):
+        return Finding("memory", True, "not told by this kernel")
+    told = f"{size(left)} left"
+    if left >= LEAST_MEMORY:
+        return Finding("memory", True, told)
+    return Finding("memory", False, told, trouble=Trouble("memory-short", free=size(left), need=size(LEAST_MEMORY)))
+
+
+def _of_machine(root: Path) -> int:
+    lines = (line.split() for line in (root / "proc/meminfo").read_text(encoding="ascii").splitlines())
+    said = {words[0].rstrip(":"): int(words[1]) << 10 for words in lines}
+    return said["MemAvailable"] + said.get("SwapFree", 0)
+
+
+def _of_groups(root: Path) -> Iterator[int]:
+    """What each control group above us leaves; memory that only caches files is given back when it is needed."""
+    for line in (root / "proc/self/cgroup").read_text(encoding="utf-8").splitlines():
+        _, kind, name = line.split(":", 2)
+        if kind not in ("", "memory"):
+            continue
+        top = root / "sys/fs/cgroup" / kind
+        most, now = ("memory.limit_in_bytes", "memory.usage_in_bytes") if kind else ("memory.max", "memory.current")
+        for group in (top / name.lstrip("/"), *(top / name.lstrip("/")).parents):
+            if not group.is_relative_to(top):
+                break
+            with contextlib.suppress(FileNotFoundError):
+                limit = (group / most).read_text(encoding="ascii").strip()
+                if limit != "max":
+                    yield int(limit) - int((group / now).read_text(encoding="ascii")) + _cached(group)
+
+
+def _cached(group: Path) -> int:
+    lines = dict(line.split() for line in (group / "memory.stat").read_text(encoding="ascii").splitlines())
+    return int(lines.get("inactive_file", 0))
 
 
 def _packages() -> Iterator[Finding]:
@@ -91,21 +149,30 @@ def _packages() -> Iterator[Finding]:
     yield Finding("packages", not missing, told, tuple(missing))
 
 
-def _programs() -> Iterator[Finding]:
-    for tool in TOOLS:
+def _programs(tools: Sequence[Tool]) -> Iterator[Finding]:
+    for tool in tools:
         if tool.name in NEEDED:
-            version = probe(tool)
-            yield Finding(tool.name, version is not None, version or f"{tool.program} is missing", (tool.package,))
+            wrong = fault(tool)
+            yield Finding(tool.name, not wrong, wrong or probe(tool) or "", (tool.package,))
 
 
-def _languages() -> Finding:
-    program = shutil.which("tesseract")
-    if program is None:
-        return Finding("OCR languages", False, "tesseract is missing", ("tesseract-ocr",))
-    listed = subprocess.run([program, "--list-langs"], capture_output=True, text=True, check=False).stdout.split()
-    missing = [language for language in LANGUAGES if language not in listed]
-    told = f"{', '.join(missing)} missing: such scans get no transcript" if missing else ", ".join(LANGUAGES)
-    return Finding("OCR languages", not missing, told, tuple(f"tesseract-ocr-{m}" for m in missing))
+def _judge(home: Home) -> Finding:
+    """What veraPDF is made of: an engine from our wheels, libraries from Debian, compiled once."""
+    try:
+        kinds.program("verapdf", home.work / "slots", kinds.Options.of_environment())
+    except Trouble as trouble:
+        return Finding("veraPDF", False, f"{trouble.detail.get('tool', 'veraPDF')} is missing", ("libjaxb-java",))
+    return Finding("veraPDF", True, "engine and libraries are there")
+
+
+def _languages(home: Home, tools: Sequence[Tool]) -> Finding:
+    """The models of OCR: those that we promise, and those that the settings ask for."""
+    wanted = dict.fromkeys((*LANGUAGES, *home.settings().languages.split("+")))
+    tool = next(t for t in tools if t.name == "tesseract")
+    listed = [line.strip() for line in lines(replace(tool, arguments=("--list-langs",)))]
+    missing = [language for language in wanted if language and language not in listed]
+    told = f"{', '.join(missing)} missing: such scans get no transcript" if missing else ", ".join(wanted)
+    return Finding("OCR languages", not missing, told, tuple(f"tesseract-ocr-{m.replace('_', '-')}" for m in missing))
 
 
 def _disks(home: Home) -> Iterator[Finding]:

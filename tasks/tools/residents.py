@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import signal
 import threading
 import time
 from collections import Counter, defaultdict
@@ -76,23 +77,32 @@ class Residents:
         """One request about the files of a job's `folder` that `request["files"]` names; its products land in `out/`.
 
         A crash or too much memory counts against the file only when a program that did nothing before shows it;
-        otherwise the file gets a fresh one. Raises Trouble: "tool-missing", "tool-timeout", "tool-crash",
-        "tool-memory", "tool-processes", "output-too-large"; KeyError for an unknown kind, ValueError for a name that
-        is not one of the job's.
+        otherwise the file gets a fresh one, and one more when something else killed that. Raises Trouble:
+        "tool-missing", "tool-timeout", "tool-crash", "tool-memory", "tool-processes", "output-too-large"; KeyError for
+        an unknown kind, ValueError for a name that is not one of the job's.
         """
         if kind not in TOOLS:
             raise KeyError(kind)
         names = _names(request)
         bounds = Bounds(wall_s, memory_bytes, output_bytes)
+        spared = False
         while True:
-            resident = self._borrowed(kind)
+            try:
+                resident = self._borrowed(kind)
+            except Trouble as trouble:
+                if spared or trouble.code not in _REPLACED or self._closed.is_set():
+                    raise
+                spared = True  # something ended it while it started, before it had seen any file
+                continue
             fresh = resident.served == 0
             try:
                 answer = _answered(resident, folder, request, names, bounds)
             except Trouble as trouble:
                 self._ended(kind, resident)
-                if fresh or trouble.code not in _REPLACED or self._closed.is_set():
+                spare = fresh and not spared and _killed(trouble)
+                if (fresh and not spare) or trouble.code not in _REPLACED or self._closed.is_set():
                     raise
+                spared |= spare
             except BaseException:
                 self._ended(kind, resident)
                 raise
@@ -204,6 +214,11 @@ class Residents:
         return leaving
 
 
+def _killed(trouble: Trouble) -> bool:
+    """Whether something else ended the program, as the kernel does when memory is short."""
+    return trouble.code in _REPLACED and trouble.detail.get("signal") == signal.SIGKILL.name
+
+
 def _names(request: Mapping[str, Any]) -> tuple[str, ...]:
     names = tuple(map(str, request["files"]))
     for name in names:
@@ -224,6 +239,6 @@ def _answered(
     place.fill(folder, names)
     reply = resident.ask(request, bounds)
     if "error" not in reply:  # what a failure leaves is no product
-        place.collect(folder, frozenset(names))
+        place.collect(folder, frozenset(names), bounds.output_bytes)
     took = time.monotonic() - start
     return Answer(reply, resident.agents, took, resident.tail.decode("utf-8", "replace"))

@@ -35,6 +35,10 @@ class SandboxGone(Exception):  # noqa: N818  an event, said by its name
     """The zygote died or answers no more; its sandbox is gone with every process in it."""
 
 
+class SandboxKilled(SandboxGone):
+    """It ended under a call, without having said why."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What came of one call: the zygote's report, the job's own answer if any, and what it said on the way."""
@@ -91,7 +95,7 @@ class Sandbox:
             try:
                 wire.send(self._sock, order, (asked, answer, writer))
             except OSError:
-                raise SandboxGone("the zygote is gone") from None
+                raise SandboxKilled("the zygote is gone") from None
             finally:
                 os.close(asked)
                 os.close(writer)
@@ -144,7 +148,7 @@ class Sandbox:
             if self._sock.fileno() in ready:
                 data, _ = wire.receive(self._sock)
                 if not data:
-                    raise SandboxGone("the zygote was killed")
+                    raise SandboxKilled("the zygote was killed")
                 return wire.report(data)
             if not ready:
                 self.close()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, BinaryIO, cast
 
 from tasks.premis.model import Limits
 from tasks.tools.job import Job
@@ -29,6 +30,9 @@ class Answering:
 
     def digest(self, name: str) -> tuple[int, str]:
         return len(name), hashlib.sha256(name.encode()).hexdigest()
+
+    def open(self, name: str) -> BinaryIO:
+        return io.BytesIO(name.encode())
 
     def _answer(self, name: str, request: dict[str, Any]) -> Any:
         self.asked.append((name, request))

@@ -7,8 +7,10 @@ malformed XML (`source-damaged`). Nothing is unpacked to disk, no entity is reso
 from __future__ import annotations
 
 import io
+import lzma
 import posixpath
 import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -34,6 +36,11 @@ MOST_EXPANSION = 10_000_000
 _ENTITY = re.compile(rb"<!ENTITY\s+(?:%\s+)?([^\s\"'<>&]+)\s+(?:\"([^\"]*)\"|'([^']*)')")
 _REFERENCE = re.compile(rb"&([^#;&\s][^;&\s]*);")
 _PROLOGUE = 1 << 20
+_BROKEN = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, RuntimeError, OSError, EOFError, ValueError,
+    IndexError, OverflowError,
+)  # fmt: skip
+"""What zipfile raises over broken zips; its names are decoded and its fields unpacked without a check."""
 
 Element = Any
 """lxml has no types of its own; an element is Any at this rim."""
@@ -65,7 +72,7 @@ class Package:
         """Open and weigh `source`. Raises Trouble `source-damaged` or `bomb-suspected`."""
         try:
             self._zip = zipfile.ZipFile(source)
-        except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError, EOFError) as e:
+        except _BROKEN as e:
             raise Trouble("source-damaged", what=f"the package does not open ({e})") from e
         members = self._zip.infolist()
         total = sum(m.file_size for m in members)
@@ -105,7 +112,7 @@ class Package:
             raise Trouble("bomb-suspected", ratio=str(ratio), size=size_for_people(member.file_size))
         try:
             return self._zip.read(member)
-        except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, OSError, EOFError) as e:
+        except _BROKEN as e:
             raise Trouble("source-damaged", what=f"the part {name} does not unpack ({e})") from e
 
     def xml(self, name: str) -> Element:

@@ -28,6 +28,8 @@ READERS = {
 
 FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 """SOF0 to SOF15 of ITU T.81: all but DHT, JPG and DAC."""
+PRECISIONS = range(2, 17)
+"""Bits of a sample that any process of ITU T.81 allows."""
 PLAIN_MARKERS = frozenset({0xC0, 0xC1, 0xC2, 0xC9, 0xCA})
 """Sequential and progressive, Huffman and arithmetic coding."""
 
@@ -130,6 +132,8 @@ def jpeg_header(data: bytes) -> JpegHeader:
     """The first frame header; Trouble `source-damaged` when there is none."""
     for marker, body in containers.jpeg_segments(data):
         if marker in FRAME_MARKERS and len(body) >= 6:
+            if body[0] not in PRECISIONS:
+                raise Trouble("source-damaged", what=f"JPEG of {body[0]} bits")
             return JpegHeader(
                 marker, body[0], int.from_bytes(body[3:5], "big"), int.from_bytes(body[1:3], "big"), body[5]
             )
@@ -139,11 +143,22 @@ def jpeg_header(data: bytes) -> JpegHeader:
 def _jpeg2000(data: bytes, budget: Budget) -> Iterator[Frame]:
     stream = containers.jp2_codestream(data)
     siz = jp2_size(stream)
+    _demand_one_size(data[: max(0, data.find(b"jp2c"))], siz)
     budget.take(siz.width, siz.height, siz.channels, 8 if siz.bits <= 8 else 16)
     # Given the boxes, imagecodecs turns pixels with a restricted ICC profile into sRGB; a master keeps them as stored.
     whole = jp2_needs_boxes(data)
     samples = widen(_array(imagecodecs.jpeg2k_decode(data if whole else stream)), 8 if whole else siz.bits)
     yield frame(samples, Space.CMYK if jp2_is_cmyk(data) else None, source_bits=siz.bits)
+
+
+def _demand_one_size(boxes: bytes, siz: Size) -> None:
+    """The header box of a single picture says what its codestream says (ISO 15444-1, I.5.3.1), or one of them lies."""
+    at = boxes.find(b"jp2h")
+    if at < 0 or boxes[at + 8 : at + 12] != b"ihdr" or b"jpch" in boxes:
+        return
+    height, width = (int.from_bytes(boxes[at + 12 + n : at + 16 + n], "big") for n in (0, 4))
+    if (width, height) != (siz.width, siz.height):
+        raise Trouble("source-damaged", what=f"header of {width} by {height}, picture of {siz.width} by {siz.height}")
 
 
 @dataclass(frozen=True, slots=True)

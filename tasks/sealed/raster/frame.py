@@ -86,7 +86,7 @@ def frame(
 
 def widen(samples: Array, bits: int) -> Array:
     """Samples of 2 to 15 bits as 8 or 16 bits, by repeating their bits; other depths come back as they are."""
-    if bits in (1, 8, 16) or bits > 16 or samples.dtype.kind != "u":
+    if bits not in range(2, 16) or bits == 8 or samples.dtype.kind != "u":
         return samples
     target = 8 if bits < 8 else 16
     wide = samples.astype(np.uint32)

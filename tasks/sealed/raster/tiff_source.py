@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,21 @@ def pages(tiff: Any) -> list[tuple[int, Any]]:
             found.append((number, page))
     if not found:
         raise Trouble("source-damaged", what="TIFF without a full page")
+    _check_end(tiff)
     return found
+
+
+def _check_end(tiff: Any) -> None:
+    """Raises `source-damaged` when the last directory names a further one that could not be read: a page is lost."""
+    offsets = [tiff.pages[number].offset for number in range(len(tiff.pages))]
+    parts, file = tiff.tiff, tiff.filehandle
+    file.seek(offsets[-1])
+    (entries,) = struct.unpack(parts.tagnoformat, file.read(parts.tagnosize))
+    file.seek(offsets[-1] + parts.tagnosize + entries * parts.tagsize)
+    after = file.read(parts.offsetsize)
+    following = struct.unpack(parts.offsetformat, after)[0] if len(after) == parts.offsetsize else 0
+    if following and following not in offsets:
+        raise Trouble("source-damaged", what=f"the TIFF names a further page at byte {following}, which is not there")
 
 
 def described(path: Path) -> tuple[str, int]:

@@ -33,20 +33,6 @@ _RECYCLED_BYTES = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
-    """What an operator may choose. `verapdf_jar`: an official veraPDF instead of the wheel's; the heap is in bytes."""
-
-    verapdf_jar: Path | None = None
-    verapdf_heap_bytes: int = 1 << 30
-
-    @classmethod
-    def of_environment(cls) -> Options:
-        """The options as PERENNE_VERAPDF_JAR says them."""
-        jar = os.environ.get(ENGINE_VARIABLE)
-        return cls(verapdf_jar=Path(jar)) if jar else cls()
-
-
-@dataclass(frozen=True, slots=True)
 class Program:
     """One resident program. `read`: host paths seen inside besides the system's.
 
@@ -63,6 +49,24 @@ class Program:
     heap_bytes: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What may be chosen. `verapdf_jar`: an official veraPDF instead of the wheel's; the heap is in bytes.
+
+    `instead`: kind → another program in the place of ours, which answers in the same way.
+    """
+
+    verapdf_jar: Path | None = None
+    verapdf_heap_bytes: int = 1 << 30
+    instead: Mapping[str, Program] = field(default_factory=dict)
+
+    @classmethod
+    def of_environment(cls) -> Options:
+        """The options as PERENNE_VERAPDF_JAR says them."""
+        jar = os.environ.get(ENGINE_VARIABLE)
+        return cls(verapdf_jar=Path(jar)) if jar else cls()
+
+
 TOOLS: Mapping[str, str] = {"office": "LibreOffice", "verapdf": "veraPDF", "siegfried": "Siegfried"}
 """The kinds, and what each is called before people."""
 
@@ -77,7 +81,7 @@ def program(kind: str, cache: Path, options: Options) -> Program:
         "verapdf": lambda: _verapdf(cache, options),
         "siegfried": _siegfried,
     }
-    return make[kind]()
+    return options.instead.get(kind) or make[kind]()
 
 
 def _office() -> Program:

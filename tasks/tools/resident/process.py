@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import select
 import signal
 import subprocess
@@ -15,9 +16,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from tasks.premis.model import Agent, Trouble
-from tasks.tools import bubblewrap, usage
+from tasks.tools import answers, bubblewrap, usage
 from tasks.tools.resident.kinds import PROGRAMS, Program
 from tasks.tools.resident.slot import Slot
+from tasks.tools.sandbox import FLOOD_BYTES
 from tasks.tools.words import seconds, size
 
 START_S = 120.0
@@ -32,6 +34,7 @@ _CLOSE_S = 5.0
 _TICK_S = 0.05
 _CHUNK = 1 << 16
 _NAMES = 20_000
+_AGENTS, _AGENT_CHARACTERS = 20, 200
 _UNBOUNDED = 1 << 62
 _THREADS = 1024  # the kernel's limit counts threads, of all residents of this uid
 _HOME = "/job/home"
@@ -57,6 +60,7 @@ class Resident:
         self.born = self.rested = time.monotonic()
         self.tail = b""
         self._heard = b""
+        self._noise = 0  # bytes on standard error since the last request
         parent = os.pidfd_open(os.getpid())
         leash, self._leash = os.pipe2(os.O_CLOEXEC)
         try:
@@ -81,11 +85,15 @@ class Resident:
         for fd in (self._in, self._out, self._err):
             os.set_blocking(fd, False)
         try:
-            greeting = self._said(Bounds(START_S, _UNBOUNDED, _UNBOUNDED), b"")
+            # It has met no file yet, so it may use what it may rest in.
+            greeting = self._said(Bounds(START_S, program.memory_bytes, program.memory_bytes), b"")
+            self.agents = _agents(greeting, program.tool)
         except Trouble as trouble:
             self.close()
             raise self._not_started(trouble) from None
-        self.agents = tuple(Agent(str(name), str(version)) for name, version in greeting["agents"])
+        except BaseException:
+            self.close()
+            raise
 
     def ask(self, request: Mapping[str, Any], bounds: Bounds) -> dict[str, Any]:
         """Send one request and return the answer.
@@ -93,9 +101,14 @@ class Resident:
         Raises Trouble: "tool-timeout", "tool-memory", "tool-processes", "output-too-large" or "tool-crash".
         """
         self.served += 1
-        line = json.dumps(request, ensure_ascii=False).encode() + b"\n"
+        self._noise = 0
+        # An answer names the question, so that a late or doubled one can never pass for the answer about another file.
+        number = secrets.token_hex(8)
+        line = json.dumps({**request, "id": number}, ensure_ascii=False).encode() + b"\n"
         reply = self._said(bounds, line)
         self.rested = time.monotonic()
+        if reply.pop("id", None) != number:
+            raise Trouble("tool-crash", tool=self.program.tool, signal="an answer to another question")
         if reply.get("error") == "memory":  # it kept to the limit that it sets itself
             raise Trouble("tool-memory", tool=self.program.tool, limit=size(self.program.heap_bytes))
         return reply
@@ -151,11 +164,9 @@ class Resident:
                 tick = time.monotonic() + _TICK_S
         answer, _, self._heard = self._heard.partition(b"\n")
         try:
-            reply = json.loads(answer)
-        except ValueError:
-            reply = None
-        if not isinstance(reply, dict):
-            raise Trouble("tool-crash", tool=self.program.tool, signal="no answer but other words")
+            reply = answers.decoded(answer)
+        except (ValueError, TypeError, RecursionError):
+            raise Trouble("tool-crash", tool=self.program.tool, signal="no answer but other words") from None
         self._check(bounds, before)
         return reply
 
@@ -169,6 +180,8 @@ class Resident:
         ready = {fd for fd, _ in poll.poll(max(0.0, patience_s) * 1000)}
         if self._err in ready:
             self._listen()
+            if self._noise > FLOOD_BYTES:
+                raise Trouble("output-too-large", limit=size(FLOOD_BYTES))
         if self._out in ready:
             data = os.read(self._out, _CHUNK)
             self._heard += data
@@ -210,6 +223,7 @@ class Resident:
                 return
             if not data:
                 return
+            self._noise += len(data)
             self.tail = (self.tail + data)[-TAIL_BYTES:]
 
     def _pids(self) -> list[int]:
@@ -232,6 +246,22 @@ class Resident:
         if trouble.code == "tool-crash" and last:
             return Trouble("tool-crash", tool=self.program.tool, signal=last[:300])
         return trouble
+
+
+def _agents(greeting: Mapping[str, Any], tool: str) -> tuple[Agent, ...]:
+    """Who the program says it is: some pairs of a name and a version, each a short line."""
+    told = greeting.get("agents")
+    if isinstance(told, list) and 0 < len(told) <= _AGENTS and all(map(_is_pair, told)):
+        return tuple(Agent(name, version) for name, version in told)
+    raise Trouble("tool-crash", tool=tool, signal="it does not say which version it is")
+
+
+def _is_pair(told: object) -> bool:
+    return isinstance(told, list) and len(told) == 2 and all(map(_is_line, told))
+
+
+def _is_line(text: object) -> bool:
+    return isinstance(text, str) and text.isprintable() and 0 < len(text.strip()) <= len(text) <= _AGENT_CHARACTERS
 
 
 def _argv(program: Program, slot: Slot, parent: int, leash: int) -> list[str]:

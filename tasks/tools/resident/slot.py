@@ -13,6 +13,7 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from tasks.premis.model import Trouble
 from tasks.tools import bubblewrap, folders
@@ -53,12 +54,14 @@ class Slot:
             except OSError as problem:
                 raise _not_copied(name, job, problem) from None
 
-    def collect(self, job: Path, but: frozenset[str]) -> None:
+    def collect(self, job: Path, but: frozenset[str], most: int) -> None:
         """Copy what the program made in `out/` to the job's `out/`, besides the files named in `but` (its inputs).
 
         Copied, not moved: the program may still hold what it wrote open. Raises Trouble: "tool-crash" when it left
-        anything but regular files, "disk-full".
+        anything but regular files, "output-too-large" when a copy would take more than `most` bytes in all (a file
+        with holes takes little until it is copied), "disk-full".
         """
+        left = most
         for entry in sorted(os.listdir(self.outputs)):
             name = f"out/{entry}"
             if name in but:
@@ -66,7 +69,7 @@ class Slot:
             try:
                 with folders.open_regular(self.folder, name) as made:
                     (job / name).unlink(missing_ok=True)
-                    _copy(made.fileno(), job / name)
+                    left -= _copy(made.fileno(), job / name, left)
             except OSError as problem:
                 raise _not_copied(name, job, problem) from None
 
@@ -137,12 +140,39 @@ def _waiters(root: Path, kind: str) -> int:
     return os.open(root / f"{kind}.waiting", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
 
 
-def _copy(source: int, target: Path) -> None:
+def _copy(source: int, target: Path, most: int | None = None) -> int:
     # Into a file that did not exist and is no link; a program of another uid may read it.
     fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
     os.fchmod(fd, 0o644)  # whatever the umask: the reader is another uid
     with open(source, "rb", closefd=False) as reader, open(fd, "wb") as writer:
-        shutil.copyfileobj(reader, writer, _COPIED)
+        if most is None:
+            _fill(reader, writer)
+        while most is not None and (block := reader.read(_COPIED)):  # it may grow meanwhile: its size proves nothing
+            if writer.tell() + len(block) > most:
+                target.unlink()
+                raise Trouble("output-too-large", limit=size(most))
+            writer.write(block)
+        return writer.tell()
+
+
+def _fill(reader: BinaryIO, writer: BinaryIO) -> None:
+    """Copy what holds data, so that the holes of an excerpt stay holes (lseek(2))."""
+    fd = reader.fileno()
+    end, length = 0, os.fstat(fd).st_size
+    while end < length:
+        try:
+            start = os.lseek(fd, end, os.SEEK_DATA)
+        except OSError as problem:
+            if problem.errno != errno.ENXIO:
+                raise
+            break  # a hole up to the end
+        end = os.lseek(fd, start, os.SEEK_HOLE)
+        reader.seek(start)
+        writer.seek(start)
+        while start < end and (block := reader.read(min(_COPIED, end - start))):
+            start += writer.write(block)
+    writer.truncate(length)
+    writer.seek(length)
 
 
 def _not_copied(name: str, job: Path, problem: OSError) -> Trouble:

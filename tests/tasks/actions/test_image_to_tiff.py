@@ -50,6 +50,7 @@ def test_any_other_tiff_gets_a_master(kind: dict[str, Any], folder: Path) -> Non
     assert master.path == "out/master.tif"
 
 
+@pytest.mark.provokes("source-damaged")
 def test_a_plain_tiff_whose_pixels_are_cut_is_damaged(folder: Path) -> None:
     data = tiff(noise(30, 40, 3), photometric="rgb")
     with pytest.raises(Trouble) as caught:
@@ -62,6 +63,7 @@ def test_a_compression_that_is_not_known_is_refused_before_anything_runs(folder:
         image_to_tiff.migrate(support.source(folder, b""), support.job(folder), compression="jpeg")
 
 
+@pytest.mark.provokes("bomb-suspected")
 def test_a_frame_beyond_the_rules_limit_is_held(folder: Path) -> None:
     with pytest.raises(Trouble) as caught:
         image_to_tiff.migrate(support.source(folder, png(noise(1100, 1000))), support.job(folder), megapixels=1)

@@ -43,6 +43,7 @@ def test_a_scan_becomes_a_valid_searchable_master_with_a_transcript(door: Door, 
     assert migration.notes == ()
 
 
+@pytest.mark.provokes("tool-missing")
 def test_the_language_of_the_batch_wins(door: Door, tmp_path: Path) -> None:
     with door.job() as job:
         scan = paper.scan(tmp_path / "a.pdf", [paper.sentence()])
@@ -52,6 +53,7 @@ def test_the_language_of_the_batch_wins(door: Door, tmp_path: Path) -> None:
     assert (caught.value.code, caught.value.detail) == ("tool-missing", {"tool": "tesseract language tlh"})
 
 
+@pytest.mark.provokes("scan-low-confidence")
 def test_a_doubtful_reading_is_noted_with_the_share_of_sure_words(door: Door, tmp_path: Path) -> None:
     with door.job() as job:
         source = jobs.source(job, paper.scan(tmp_path / "a.pdf", [paper.sentence()]))
@@ -69,6 +71,7 @@ def test_an_empty_page_has_a_master_and_no_transcript(door: Door, tmp_path: Path
     assert migration.notes == ()
 
 
+@pytest.mark.provokes("signature-present")
 def test_a_signed_scan_is_told_to_be_signed(door: Door, tmp_path: Path) -> None:
     with door.job() as job:
         scan = paper.scan(tmp_path / "a.pdf", [paper.sentence()])
@@ -77,6 +80,7 @@ def test_a_signed_scan_is_told_to_be_signed(door: Door, tmp_path: Path) -> None:
     assert [note.code for note in notes] == ["signature-present"]
 
 
+@pytest.mark.provokes("content-removed")
 def test_what_pdfa_forbids_is_taken_out_and_told(door: Door, tmp_path: Path) -> None:
     action = pikepdf.Dictionary(S=pikepdf.Name.JavaScript, JS=pikepdf.String("app.alert(1)"))
     with door.job() as job:

@@ -149,6 +149,18 @@ def test_what_is_no_language_never_reaches_the_command_line(tmp_path: Path, lang
     assert caught.value.code == "tool-missing"
 
 
+def test_a_scan_whose_picture_has_no_height_is_damaged(tmp_path: Path) -> None:
+    """Found by fuzzing: OCRmyPDF divides by the resolution, which is none."""
+    source = paper.scan(tmp_path / "a.pdf", [paper.sentence()])
+    with pikepdf.open(source, allow_overwriting_input=True) as opened:
+        paper.images(opened)[0].Height = 0
+        opened.save(source)
+    with pytest.raises(Trouble) as caught:
+        layer(source)
+    assert caught.value.code == "source-damaged"
+
+
+@pytest.mark.provokes("source-encrypted")
 def test_a_scan_with_a_password_is_trouble(tmp_path: Path) -> None:
     source = paper.scan(tmp_path / "a.pdf", [paper.sentence()])
     with pikepdf.open(source, allow_overwriting_input=True) as opened:

@@ -7,12 +7,13 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tasks.premis.model import Trouble
-from tasks.tools.door import Door
+from tasks.tools.door import Door, DoorClosed
 
 pytestmark = pytest.mark.slow
 
@@ -21,7 +22,7 @@ HOSTILE = Path(__file__).parents[3] / "fixtures" / "fakes" / "hostile_jobs.py"
 PARENT = """
 import os, sys, threading
 from pathlib import Path
-from tasks.tools.door import Door
+from tasks.tools.door import Door, DoorClosed
 door = Door(Path(sys.argv[1]), cores=2, extra_paths=(Path(sys.argv[2]),))
 def work(function):
     with door.job() as job:
@@ -92,16 +93,74 @@ def _zygote(before: set[int]) -> int:
     return zygote
 
 
-def test_a_killed_zygote_is_told_and_replaced(tmp_path: Path):
+SLOW = """
+import time
+from pathlib import Path
+
+def slow(seconds):
+    made = Path("out/made")
+    first = not made.exists()
+    made.write_text("half")
+    time.sleep(seconds)
+    return first
+"""
+
+
+@pytest.fixture
+def slow(tmp_path: Path) -> Path:
+    (tmp_path / "slow_jobs.py").write_text(SLOW)
+    return tmp_path / "slow_jobs.py"
+
+
+def _kill_later(pid: Callable[[], int], after_s: float) -> None:
+    threading.Timer(after_s, lambda: os.kill(pid(), signal.SIGKILL)).start()
+
+
+def test_the_call_of_a_killed_zygote_is_tried_once_more_from_the_beginning(tmp_path: Path, slow: Path):
     before = set(_started_by(os.getpid()))
-    with Door(tmp_path, cores=1, extra_paths=(HOSTILE,)) as door:
+    with Door(tmp_path / "work", cores=1, extra_paths=(slow,)) as door, door.job() as job:
         zygote = _zygote(before)
-        with door.job() as job:
-            threading.Timer(0.3, os.kill, (zygote, signal.SIGKILL)).start()
-            with pytest.raises(Trouble) as caught:
-                job.call("hostile_jobs:ignore_signals")
-            assert (caught.value.code, caught.value.detail["tool"]) == ("tool-crash", "zygote")
-            assert job.call("hostile_jobs:echo", "again")["values"] == ["again"]
+        _kill_later(lambda: zygote, 0.5)
+        assert job.call("slow_jobs:slow", 1.5) is True
+    assert len(job.runs) == 1
+
+
+def test_the_call_of_a_job_that_something_else_killed_is_tried_once_more(tmp_path: Path, slow: Path):
+    before = set(_started_by(os.getpid()))
+    with Door(tmp_path / "work", cores=1, extra_paths=(slow,)) as door, door.job() as job:
+        zygote = _zygote(before)
+        _kill_later(lambda: descendants(zygote)[-1], 0.5)
+        assert job.call("slow_jobs:slow", 1.5) is True
+
+
+def test_a_call_whose_zygote_is_killed_twice_is_told_and_the_zygote_replaced(tmp_path: Path):
+    before = set(_started_by(os.getpid()))
+    with Door(tmp_path, cores=1, extra_paths=(HOSTILE,)) as door, door.job() as job:
+        first = _zygote(before)
+        _kill_later(lambda: first, 0.3)
+        threading.Thread(target=_kill_next, args=(before, first), daemon=True).start()
+        with pytest.raises(Trouble) as caught:
+            job.call("hostile_jobs:ignore_signals")
+        assert (caught.value.code, caught.value.detail["tool"]) == ("tool-crash", "zygote")
+        assert job.call("hostile_jobs:echo", "again")["values"] == ["again"]
+
+
+def _kill_next(before: set[int], first: int) -> None:
+    """Kill the zygote that follows the first one, once a job runs in it."""
+    end = time.monotonic() + 100
+    while time.monotonic() < end:
+        new = [pid for pid in _started_by(os.getpid()) if pid not in before]
+        pythons = [pid for pid in new if pid != first and _is_python(pid)]
+        if pythons and pythons[0] not in descendants(first) and len(pythons) > 1:
+            os.kill(pythons[0], signal.SIGKILL)
+            return
+        time.sleep(0.02)
+
+
+def _is_python(pid: int) -> bool:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/exe").resolve().name.startswith("python")
+    return False
 
 
 def test_a_zygote_killed_between_two_jobs_is_not_noticed(tmp_path: Path):
@@ -121,3 +180,33 @@ def test_a_closed_door_leaves_no_process(tmp_path: Path):
     assert mine
     door.close()
     assert running(mine) == []
+
+
+def test_a_zygote_that_something_else_killed_while_it_started_is_started_once_more(tmp_path: Path):
+    before, killed = set(_started_by(os.getpid())), []
+
+    def kill_the_first() -> None:
+        end = time.monotonic() + 20
+        while time.monotonic() < end:
+            new = [pid for pid in _started_by(os.getpid()) if pid not in before and _is_python(pid)]
+            if new:
+                killed.append(new[0])
+                os.kill(new[0], signal.SIGKILL)
+                return
+            time.sleep(0.005)
+
+    threading.Thread(target=kill_the_first, daemon=True).start()
+    with Door(tmp_path, cores=1, extra_paths=(HOSTILE,)) as door, door.job() as job:
+        assert job.call("hostile_jobs:echo", 1)["values"] == [1]
+    assert killed
+
+
+def test_what_is_in_hand_when_the_door_is_closed_ends_at_once_and_is_no_trouble_of_the_file(tmp_path: Path, slow: Path):
+    door = Door(tmp_path / "work", cores=1, extra_paths=(slow,))
+    threading.Timer(0.5, door.close).start()
+    began = time.monotonic()
+    with pytest.raises(DoorClosed), door.job() as job:
+        job.call("slow_jobs:slow", 60)
+    assert time.monotonic() - began < 10
+    with pytest.raises(DoorClosed), door.job():
+        pass

@@ -12,8 +12,8 @@ import pytest
 from tasks.premis.model import Agent, Limits, Trouble
 from tasks.tools import job as jobs
 from tasks.tools import programs
-from tasks.tools.door import Door
-from tasks.tools.job import version
+from tasks.tools.door import Door, DoorClosed
+from tasks.tools.job import COPIED_BYTES, EXCERPT_BYTES, version
 from tasks.tools.shared import close, shared
 
 OWN = Agent("perenne/hostile_jobs", version())
@@ -115,6 +115,7 @@ def test_a_large_input_that_was_exchanged_is_not_shown(door: Door, sources: Path
     assert "not the file that was given" in caught.value.detail["signal"]
 
 
+@pytest.mark.provokes("product-missing", "output-too-large")
 def test_a_missing_product_and_one_past_the_limit_are_told(door: Door):
     with door.job(Limits(output_bytes=1 << 20)) as job:
         job.call("hostile_jobs:echo")
@@ -194,20 +195,20 @@ def test_leftovers_of_dead_owners_are_removed_and_those_of_living_ones_are_not(d
 @pytest.mark.slow
 def test_closing_the_door_ends_the_jobs_that_still_run(tmp_path: Path):
     door = Door(tmp_path / "work", cores=1, extra_paths=(Path(__file__).parents[3] / "fixtures/fakes/hostile_jobs.py",))
-    caught: list[Trouble] = []
+    caught: list[DoorClosed] = []
 
     def work() -> None:
-        with door.job() as job, pytest.raises(Trouble) as trouble:
+        with door.job() as job, pytest.raises(DoorClosed) as closed:
             job.call("hostile_jobs:ignore_signals")
-        caught.append(trouble.value)
+        caught.append(closed.value)
 
     thread = threading.Thread(target=work)
     thread.start()
     time.sleep(0.5)
     door.close()
     thread.join(10)
-    assert [trouble.code for trouble in caught] == ["tool-crash"]
-    with pytest.raises(RuntimeError), door.job() as job:
+    assert len(caught) == 1
+    with pytest.raises(DoorClosed), door.job() as job:
         job.call("hostile_jobs:echo")
 
 
@@ -236,6 +237,7 @@ def test_one_door_is_shared_by_the_process(tmp_path: Path):
         close()
 
 
+@pytest.mark.provokes("tool-missing")
 def test_without_bubblewrap_no_door_opens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(Trouble) as caught:
@@ -253,3 +255,29 @@ def test_where_bubblewrap_may_not_work_no_door_opens(tmp_path: Path, monkeypatch
         Door(tmp_path / "work")
     assert caught.value.code == "tool-missing"
     assert "Creating new namespace failed" in caught.value.detail["tool"]
+
+
+def test_of_a_file_too_large_to_copy_an_excerpt_shows_both_ends_at_their_places(door: Door, tmp_path: Path):
+    source = tmp_path / "large"
+    length = COPIED_BYTES + EXCERPT_BYTES
+    with source.open("wb") as file:
+        for at, text in ((0, b"head"), (length // 2, b"middle"), (length - 4, b"tail")):
+            file.seek(at)
+            file.write(text)
+    with door.job() as job:
+        excerpt = job.folder / job.give_excerpt(source, "large")
+        assert excerpt.stat().st_size == length
+        assert excerpt.stat().st_blocks * 512 <= 2 * EXCERPT_BYTES + (1 << 20)
+        with excerpt.open("rb") as seen:
+            assert seen.read(4) == b"head"
+            seen.seek(length // 2)
+            assert seen.read(6) == bytes(6)
+            seen.seek(length - 4)
+            assert seen.read() == b"tail"
+
+
+def test_an_excerpt_of_a_file_that_can_be_copied_is_the_file(door: Door, tmp_path: Path):
+    source = tmp_path / "small"
+    source.write_bytes(b"whole")
+    with door.job() as job:
+        assert (job.folder / job.give_excerpt(source, "small")).read_bytes() == b"whole"

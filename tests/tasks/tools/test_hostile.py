@@ -145,6 +145,7 @@ def test_memory_outside_the_limits_and_dangerous_system_calls_are_refused(job: J
 # --- using everything up -----------------------------------------------------
 
 
+@pytest.mark.provokes("tool-timeout")
 def test_a_job_that_ignores_signals_is_killed_at_its_time_limit(door: Door):
     started = time.monotonic()
     with door.job(Limits(wall_s=0.5)) as job:
@@ -158,6 +159,7 @@ def test_an_endless_loop_is_killed_at_its_time_limit(door: Door):
         assert trouble(job, "spin").code == "tool-timeout"
 
 
+@pytest.mark.provokes("tool-processes")
 def test_a_fork_bomb_meets_the_limit_of_processes(job: Job):
     caught = trouble(job, "fork_bomb")
     assert (caught.code, caught.detail["limit"]) == ("tool-processes", "20")
@@ -173,6 +175,7 @@ def test_one_jobs_processes_do_not_count_for_another(door: Door):
         assert running.result().code in ("tool-timeout", "tool-processes")
 
 
+@pytest.mark.provokes("tool-memory")
 def test_a_memory_bomb_is_refused_by_its_address_space(job: Job):
     caught = trouble(job, "memory_bomb")
     assert (caught.code, caught.detail["limit"]) == ("tool-memory", "512.0 MB")
@@ -188,6 +191,7 @@ def test_memory_shared_with_the_zygote_is_not_counted_once_for_each_child(door: 
 
 
 @pytest.mark.parametrize("name", ["out/big", "/box/tmp/big"])
+@pytest.mark.provokes("output-too-large")
 def test_one_endless_file_ends_at_the_limit(job: Job, name: str):
     assert trouble(job, "big_file", name).code == "output-too-large"
     assert sum(path.stat().st_size for path in (job.folder / "out").iterdir()) <= TIGHT.output_bytes
@@ -233,6 +237,7 @@ def test_the_temporary_folder_and_endless_output_have_their_limits(job: Job):
         ("refuse", ("no\n\x1b[31mgood",), "ValueError: no [31mgood"),
     ],
 )
+@pytest.mark.provokes("tool-crash")
 def test_a_crash_is_told_by_its_true_name(job: Job, function: str, arguments: tuple[object, ...], signal: str):
     caught = trouble(job, function, *arguments)
     assert (caught.code, caught.detail) == ("tool-crash", {"tool": "perenne/hostile_jobs", "signal": signal})

@@ -17,7 +17,7 @@ import pytest
 from tasks.premis.model import Agent, Trouble
 from tasks.tools import bubblewrap
 from tasks.tools import residents as module
-from tasks.tools.resident import kinds
+from tasks.tools.resident import kinds, slot
 from tasks.tools.resident.kinds import Options, Program
 from tasks.tools.residents import Answer, Residents
 
@@ -31,11 +31,12 @@ OBEDIENT = textwrap.dedent(
         request = json.loads(line)
         served += 1
         do = request.get("do")
-        reply = {"ok": True, "served": served, "pid": os.getpid(), "uid": os.getuid()}
+        reply = {"ok": True, "served": served, "pid": os.getpid(), "uid": os.getuid(), "id": request.get("id")}
         if do == "sleep": time.sleep(60)
         if do == "nap": time.sleep(0.3)
         if do == "eat": kept = bytearray(400 << 20); time.sleep(60)
         if do == "segfault" or do == "segfault if used" and served > 1: os.kill(os.getpid(), signal.SIGSEGV)
+        if do == "kill": os.kill(os.getpid(), signal.SIGKILL)
         if do == "fork":
             for _ in range(100):
                 if not os.fork(): time.sleep(60)
@@ -50,7 +51,7 @@ OBEDIENT = textwrap.dedent(
         if do == "talk": sys.stderr.write("x" * 300000 + "the end"); sys.stderr.flush()
         if do == "two answers": say(reply)
         if do == "nonsense": print("hello", flush=True); continue
-        if do == "own limit": reply = {"error": "memory"}
+        if do == "own limit": reply = {"error": "memory", "id": request.get("id")}
         if do == "look":
             reply["seen"] = {path: os.path.exists(path) for path in request["paths"]}
             reply["files"] = sorted(os.listdir("in")) + sorted(os.listdir("out"))
@@ -164,6 +165,7 @@ def test_the_program_sees_the_job_at_hand_and_nothing_else(pool, job, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.provokes("tool-timeout")
 def test_a_program_that_takes_too_long_is_killed_and_the_next_request_is_answered(pool, job):
     start = time.monotonic()
     with pytest.raises(Trouble) as caught:
@@ -185,6 +187,7 @@ def test_a_program_that_takes_too_long_is_killed_and_the_next_request_is_answere
         ("own limit", "tool-memory"),
     ],
 )
+@pytest.mark.provokes("tool-memory", "tool-processes", "output-too-large", "tool-crash")
 def test_what_passes_its_bounds_ends_with_its_code_and_the_next_request_is_answered(pool, job, do, code):
     with pytest.raises(Trouble) as caught:
         ask(pool, job, do, output_bytes=8 << 20)
@@ -202,6 +205,45 @@ def test_a_crash_names_its_signal(pool, job):
 def test_a_file_on_which_a_used_program_crashes_is_tried_once_more_with_a_fresh_one(pool, job):
     ask(pool, job)
     assert ask(pool, job, "segfault if used").reply["served"] == 1
+
+
+def test_a_fresh_program_that_something_else_killed_does_not_count_against_the_file(pool, job):
+    def kill_the_first() -> None:
+        while not (found := [pid for pid in descendants(os.getpid()) if is_obedient(pid) and is_program(pid)]):
+            time.sleep(0.02)
+        time.sleep(0.5)
+        os.kill(found[0], signal.SIGKILL)
+
+    threading.Thread(target=kill_the_first, daemon=True).start()
+    with pytest.raises(Trouble) as caught:
+        ask(pool, job, "sleep", wall_s=2)
+    assert caught.value.code == "tool-timeout", "the second try had its full time"
+
+
+def test_a_program_that_something_else_killed_while_it_started_is_started_once_more(pool, job, obedient):
+    script = Path(obedient.argv[-1])
+    script.write_text(OBEDIENT.replace("say({", "time.sleep(1); say({", 1))
+
+    def kill_the_first() -> None:
+        while not (found := [pid for pid in descendants(os.getpid()) if is_program(pid)]):
+            time.sleep(0.02)
+        os.kill(found[0], signal.SIGKILL)
+
+    threading.Thread(target=kill_the_first, daemon=True).start()
+    assert ask(pool, job).reply["served"] == 1
+
+
+def test_a_program_that_never_starts_is_told(pool, job, obedient):
+    Path(obedient.argv[-1]).write_text("raise SystemExit('no license')")
+    with pytest.raises(Trouble) as caught:
+        ask(pool, job)
+    assert (caught.value.code, caught.value.detail["signal"]) == ("tool-crash", "no license")
+
+
+def test_a_file_whose_fresh_program_is_killed_twice_is_told(pool, job):
+    with pytest.raises(Trouble) as caught:
+        ask(pool, job, "kill")
+    assert caught.value.detail == {"tool": "Obedient", "signal": "SIGKILL"}
 
 
 def test_a_program_that_speaks_unasked_is_replaced(pool, job):
@@ -355,3 +397,22 @@ def test_a_veraPDF_that_is_not_there_is_missing(tmp_path, job):  # noqa: N802
 def test_the_environment_names_another_veraPDF(monkeypatch):  # noqa: N802
     monkeypatch.setenv(kinds.ENGINE_VARIABLE, "/opt/verapdf.jar")
     assert Options.of_environment().verapdf_jar == Path("/opt/verapdf.jar")
+
+
+def test_a_hole_of_a_file_stays_a_hole_on_its_way_to_a_program(tmp_path: Path, job: Path):
+    with (job / "in" / "large").open("wb") as large:
+        large.write(b"head")
+        large.seek((1 << 30) - 4)
+        large.write(b"tail")
+    place = slot.take(tmp_path, "obedient", 1)
+    assert place is not None
+    with contextlib.closing(place):
+        place.fill(job, ["in/large", "in/a"])
+        copy = place.inputs / "large"
+        assert copy.stat().st_size == 1 << 30
+        assert copy.stat().st_blocks * 512 < 1 << 20
+        with copy.open("rb") as seen:
+            assert seen.read(4) == b"head"
+            seen.seek((1 << 30) - 4)
+            assert seen.read() == b"tail"
+        assert (place.inputs / "a").read_bytes() == b"abc"

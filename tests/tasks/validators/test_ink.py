@@ -34,12 +34,14 @@ def test_the_same_look_is_a_success(door: Door, tmp_path: Path) -> None:
     assert {m.name: m.value for m in verdict.measures}["pages_compared"] == "2"
 
 
+@pytest.mark.provokes("product-blank")
 def test_a_blanked_page_fails(door: Door, tmp_path: Path) -> None:
     source = paper.pdf(tmp_path / "a.pdf", [paper.words(40), paper.words(40)])
     verdict = validate(door, source, paper.pdf(tmp_path / "b.pdf", [paper.words(40), ""]))
     assert (verdict.outcome, verdict.code, verdict.detail) == (Outcome.FAIL, "product-blank", {"pages": "1"})
 
 
+@pytest.mark.provokes("look-differs")
 def test_a_lost_drawing_fails_with_the_page_and_its_areas(door: Door, tmp_path: Path) -> None:
     source = paper.pdf(tmp_path / "a.pdf", [paper.words(40)], drawing=BOX)
     verdict = validate(door, source, paper.pdf(tmp_path / "b.pdf", [paper.words(40)]))

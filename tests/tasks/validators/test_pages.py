@@ -36,6 +36,7 @@ def test_the_same_pages_are_a_success_with_both_counts(door: Door, tmp_path: Pat
     }
 
 
+@pytest.mark.provokes("pages-differ")
 def test_a_dropped_page_fails(door: Door, tmp_path: Path) -> None:
     source, product = paper.pdf(tmp_path / "a.pdf", ["one", "two"]), paper.pdf(tmp_path / "b.pdf", ["one"])
     verdict = validate(door, source, product)

@@ -38,6 +38,7 @@ def test_a_valid_file_is_a_success_that_names_its_target(door: Door, valid: Path
         assert any("veraPDF" in agent.name for agent in job.agents)
 
 
+@pytest.mark.provokes("pdfa-invalid")
 def test_an_invalid_file_fails_with_its_clauses(door: Door, tmp_path: Path) -> None:
     plain = paper.pdf(tmp_path / "a.pdf", ["font not embedded"])
     with door.job() as job:

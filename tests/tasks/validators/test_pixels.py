@@ -34,6 +34,7 @@ def test_the_two_libraries_that_agree_are_named(folder: Path) -> None:
     assert Measure("pixels", "600", "px") in found.measures
 
 
+@pytest.mark.provokes("pixels-differ")
 def test_different_pixels_fail_with_their_number(folder: Path) -> None:
     held = noise(20, 30)
     found = verdict(folder, png(held), support.tiff(held ^ np.eye(20, 30, dtype=np.uint8)))
@@ -47,6 +48,7 @@ def test_lost_alpha_fails_with_every_pixel(folder: Path) -> None:
     assert (found.code, found.detail["lost"]) == ("pixels-differ", "600")
 
 
+@pytest.mark.provokes("metadata-lost")
 def test_lost_metadata_is_a_warning_with_its_names(folder: Path) -> None:
     held = noise(20, 30)
     found = verdict(folder, support.pillow(held, "PNG", dpi=(300, 300)), support.tiff(held))
@@ -54,6 +56,7 @@ def test_lost_metadata_is_a_warning_with_its_names(folder: Path) -> None:
     assert Measure("metadata_lost", "1") in found.measures
 
 
+@pytest.mark.provokes("compared-once")
 def test_one_library_alone_is_a_warning(folder: Path) -> None:
     frames = [palette_image(9).convert("RGB") for _ in range(2)]
     out = io.BytesIO()

@@ -33,6 +33,7 @@ def test_the_same_text_is_a_success_read_by_pypdf(door: Door, tmp_path: Path) ->
     assert (measures["words"], measures["words_lost"], measures["pages_by_pypdf"]) == ("40", "0", "1")
 
 
+@pytest.mark.provokes("text-lost")
 def test_a_removed_word_in_a_short_text_fails_with_the_count(door: Door, tmp_path: Path) -> None:
     source = paper.pdf(tmp_path / "a.pdf", [paper.words(40)])
     verdict = validate(door, source, paper.pdf(tmp_path / "b.pdf", [paper.words(40).replace("word7", "", 1)]))

@@ -28,6 +28,7 @@ def test_a_sound_tiff_passes_and_its_pages_are_counted(folder: Path) -> None:
     assert [(one.name, one.value) for one in verdict.measures] == [("pages", "2"), ("problems", "0")]
 
 
+@pytest.mark.provokes("tiff-invalid")
 def test_what_is_wrong_is_told_in_words(folder: Path) -> None:
     job, source = support.job(folder), support.source(folder, b"")
     (folder / "out/master.tif").write_bytes(support.tiff(noise(20, 20), compression="lzw"))

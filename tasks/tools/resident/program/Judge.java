@@ -32,7 +32,7 @@ import org.verapdf.pdfa.validation.validators.ValidatorFactory;
  * The clauses are those of ISO 19005 as veraPDF's validation profiles number them.
  */
 public final class Judge {
-    private static final Pattern MEMBER = Pattern.compile("\"(path|flavour)\"\\s*:\\s*\"([^\"\\\\]*)\"");
+    private static final Pattern MEMBER = Pattern.compile("\"(path|flavour|id)\"\\s*:\\s*\"([^\"\\\\]*)\"");
     private static final int MESSAGE_LENGTH = 300;
 
     private Judge() {}
@@ -45,7 +45,10 @@ public final class Judge {
         answers.println("{\"agents\": " + agents() + "}");
         BufferedReader requests = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
         for (String line = requests.readLine(); line != null; line = requests.readLine()) {
-            answers.println(answer(line));
+            Map<String, String> request = request(line);
+            String answer = answer(request);
+            String id = ", \"id\": " + quoted(request.getOrDefault("id", "")) + "}";
+            answers.println(answer.substring(0, answer.length() - 1) + id);
         }
     }
 
@@ -62,12 +65,16 @@ public final class Judge {
         return rows.toString();
     }
 
-    private static String answer(String line) {
+    private static Map<String, String> request(String line) {
         Map<String, String> request = new HashMap<>();
         Matcher member = MEMBER.matcher(line);
         while (member.find()) {
             request.put(member.group(1), member.group(2));
         }
+        return request;
+    }
+
+    private static String answer(Map<String, String> request) {
         try {
             return verdict(new File(request.get("path")), flavour(request.get("flavour")));
         } catch (EncryptedPdfException failure) {

@@ -276,7 +276,7 @@ def main(program: str) -> int:
     print(json.dumps({"agents": [["LibreOffice", office.version()]]}), file=answers, flush=True)
     try:
         for request in _requests(office.process):
-            print(json.dumps(office.convert(request)), file=answers, flush=True)
+            print(json.dumps({**office.convert(request), "id": request["id"]}), file=answers, flush=True)
             if office.process.poll() is not None:
                 break
         else:

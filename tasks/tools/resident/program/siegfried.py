@@ -1,8 +1,9 @@
 """Siegfried as a resident: the PRONOM identification of many files a line. The only place that imports pygfried.
 
 Its Go runtime hangs every process that is forked after it was loaded, so it may never enter a zygote.
-A request is {"files": [names]}; the answer is {"ok": true, "release": …, "siegfried": …, "answers": {name: [match, …]},
-"errors": {name: text}}. A match without a PUID says why nothing was found; an empty or unreadable file has an error.
+A request is {"files": [names], "id": …}; the answer repeats the id and is {"ok": true, "release": …, "siegfried": …,
+"answers": {name: [match, …]}, "errors": {name: text}}. A match without a PUID says why nothing was found; an empty or
+unreadable file has an error.
 """
 
 import json
@@ -63,7 +64,9 @@ def main() -> int:
     agents = [["Siegfried", first["siegfried"]], ["pygfried", version("pygfried")], ["PRONOM", first["release"]]]
     print(json.dumps({"agents": agents}), file=answers, flush=True)
     for line in sys.stdin:
-        print(json.dumps(identify(scanner, json.loads(line)["files"])), file=answers, flush=True)
+        request = json.loads(line)
+        reply = identify(scanner, request["files"])
+        print(json.dumps({**reply, "id": request["id"]}), file=answers, flush=True)
     return 0
 
 

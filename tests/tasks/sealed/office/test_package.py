@@ -40,6 +40,18 @@ def test_a_member_that_lies_about_its_size_is_damaged(tmp_path: Path) -> None:
     assert caught.value.code == "source-damaged"
 
 
+def test_a_member_whose_name_is_no_text_is_damaged(tmp_path: Path) -> None:
+    """Found by fuzzing: zipfile decodes the name in the local header, which the directory contradicts."""
+    path = files.package(tmp_path / "a.odt", {"mimetype": b"x"})
+    data = bytearray(path.read_bytes())
+    data[6:8] = struct.pack("<H", 0x0800)  # the name is UTF-8
+    data[30] = 0xFF
+    path.write_bytes(bytes(data))
+    with Package(str(path)) as package, pytest.raises(Trouble) as caught:
+        package.read("mimetype")
+    assert caught.value.code == "source-damaged"
+
+
 @pytest.mark.parametrize("data", [b"", b"PK\x03\x04 and nothing else", b"no zip at all"])
 def test_what_is_no_zip_is_damaged(data: bytes, tmp_path: Path) -> None:
     (tmp_path / "a.docx").write_bytes(data)

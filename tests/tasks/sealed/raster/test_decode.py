@@ -10,6 +10,7 @@ from pathlib import Path
 import imagecodecs
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from tasks.premis.model import Trouble
@@ -75,6 +76,25 @@ def test_a_strip_that_the_file_does_not_hold_is_damage_not_zeros(tmp_path: Path)
     place = next(p for p in range(at + 2, at + 2 + 12 * count, 12) if struct.unpack_from("<H", data, p)[0] == 273)
     struct.pack_into("<I", data, place + 8, 0)
     assert trouble(tmp_path, bytes(data)).code == "source-damaged"
+
+
+def test_a_jpeg_whose_samples_have_no_bits_is_damaged(tmp_path: Path) -> None:
+    """Found by fuzzing: bits were repeated without end to fill a sample of none."""
+    out = io.BytesIO()
+    Image.fromarray(noise(20, 30)).save(out, "JPEG")
+    data = bytearray(out.getvalue())
+    at = data.index(b"\xff\xc0") + 4
+    for bits in (0, 1, 17, 255):
+        data[at] = bits
+        assert trouble(tmp_path, bytes(data)).code == "source-damaged"
+
+
+def test_a_jpeg_2000_of_two_sizes_is_damaged(tmp_path: Path) -> None:
+    """Found by fuzzing: the second reader believes the header box, and asked for all the memory there is."""
+    data = bytearray(imagecodecs.jpeg2k_encode(noise(30, 40, 3), level=0, codecformat="jp2"))
+    at = data.index(b"ihdr") + 8
+    data[at : at + 4] = struct.pack(">I", 1)
+    assert trouble(tmp_path, bytes(data)).detail["what"] == "header of 1 by 30, picture of 40 by 30"
 
 
 def bomb(width: int, height: int) -> bytes:
@@ -175,3 +195,19 @@ def test_no_flipped_byte_ends_in_anything_but_a_master_or_a_trouble(kind: str, t
         else:
             assert isinstance(answer["lost"], int)
     assert codes <= {"source-damaged", "bomb-suspected"}
+
+
+@pytest.mark.parametrize("big", [False, True])
+def test_a_tiff_that_names_a_page_outside_the_file_has_lost_it(big: bool, tmp_path: Path) -> None:
+    """Readers stop at the last page that they find, and say nothing: the page would be missing in the master."""
+    path = tmp_path / "pages.tif"
+    with tifffile.TiffWriter(path, bigtiff=big) as writer:
+        for _ in range(3):
+            writer.write(noise(40, 30, 3), photometric="rgb", metadata=None)
+    with tifffile.TiffFile(path) as whole:
+        last = whole.pages[2].offset
+    assert decode.picture(path, budget(path, 1 << 20, 1 << 30)).count == 3
+    path.write_bytes(path.read_bytes()[:last])
+    with pytest.raises(Trouble, match="source-damaged") as caught:
+        decode.picture(path, budget(path, 1 << 20, 1 << 30))
+    assert "further page" in caught.value.detail["what"]
