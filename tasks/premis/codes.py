@@ -20,7 +20,9 @@ from tasks.premis.model import Ending, Event, Outcome
 Language = Literal["en", "vi", "fr"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 NOTE = "note"
-WORDS = (*(ending.value for ending in Ending), NOTE)
+STOPPED = "stopped"
+"""The word of what ends a run and is no file's matter: the machine, the store, the settings."""
+WORDS = (*(ending.value for ending in Ending), NOTE, STOPPED)
 
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _HOLE = re.compile(r"[a-z][a-z0-9_]*")
@@ -33,6 +35,7 @@ _OUTCOMES = {  # what PREMIS may say beside each word (face: "Words")
     "failed": {Outcome.FAIL},
     "waiting": {Outcome.FAIL},
     NOTE: {Outcome.WARNING},
+    STOPPED: {Outcome.FAIL},
 }
 
 
@@ -157,6 +160,11 @@ class _Safe(dict[str, str]):
         return "?"
 
 
+def stops(name: str) -> bool:
+    """Whether a trouble of that code ends the run instead of a file."""
+    return code(name).word == STOPPED
+
+
 def message(name: str, detail: Mapping[str, str], lang: Language = "en") -> str:
     """What was seen and what it means, its holes filled from `detail`; a missing detail reads `?`."""
     return code(name).text(lang).message.format_map(_Safe(detail))
@@ -175,7 +183,14 @@ def ending(name: str, *, noted: Ending = Ending.KEPT) -> Ending:
 
 # --- worst first ---------------------------------------------------------------
 # The order of face.md, "Words". A held product that could not be compared at all stands before those that were.
-_ALARMS = ("fixity-broken", "bag-mismatch")
+_ALARMS = (
+    "fixity-broken",
+    "fixity-missing",
+    "fixity-unreadable",
+    "inventory-damaged",
+    "fixity-renamed",
+    "bag-mismatch",
+)
 _HELD = (
     "source-encrypted",
     "bomb-suspected",
@@ -188,7 +203,7 @@ _HELD = (
     "metadata-lost",
     "scan-low-confidence",
 )
-_FAILED, _HELD_UP, _WAITING, _NOTED, _GOOD = 2, 3, 4, 5, 6  # below them the places of the alarms
+_FAILED, _HELD_UP, _WAITING, _NOTED, _GOOD = range(len(_ALARMS), len(_ALARMS) + 5)  # below: the alarms' places
 
 
 def worst_first(event: Event) -> tuple[int, int, float, str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -167,9 +167,10 @@ def together(tables: Sequence[pa.Table]) -> pa.Table:
 
 
 # --- reading -------------------------------------------------------------------
-def of_aip(rows: pa.Table, aip: uuid.UUID) -> pa.Table:
-    """The rows of one AIP."""
-    return rows.filter(pc.equal(rows.column("aip_id").cast(pa.binary(16)), pa.scalar(aip.bytes, pa.binary(16))))
+def of_aips(rows: pa.Table, aips: Collection[uuid.UUID]) -> pa.Table:
+    """The rows of these AIPs."""
+    wanted = pa.array([aip.bytes for aip in aips], pa.binary(16))
+    return rows.filter(pc.is_in(rows.column("aip_id").cast(pa.binary(16)), value_set=wanted))
 
 
 def of_path(rows: pa.Table, path: str) -> pa.Table:

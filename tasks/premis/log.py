@@ -13,24 +13,40 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import itertools
+import os
 import re
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks.premis import columns
-from tasks.premis.model import Ending, Event
+from tasks.premis.model import Ending, Event, EventType, Trouble
 from tasks.premis.parts import LogError, SealedDay, decode, encode, make, publish
 
-__all__ = ["LogError", "append", "compact", "history", "open_days", "read", "read_part", "settled", "write_aip_events"]
+__all__ = [
+    "LogError",
+    "append",
+    "check_clock",
+    "compact",
+    "history",
+    "latest",
+    "open_days",
+    "read",
+    "read_many",
+    "read_part",
+    "settled",
+    "write_aip_events",
+]
 
+AHEAD = timedelta(days=1)
+"""How far the log may be ahead of the clock: a zone set wrong is less, a clock that lost its battery is more."""
 PATIENCE = 3
 """How many times in a row a piece of work may end as `waiting` before it counts as failed."""
 
@@ -146,8 +162,51 @@ def read(root: Path, *, aip: uuid.UUID | None = None) -> Iterator[Event]:
 
     Raises LogError when a file of the log is broken.
     """
-    for rows in _tables(root, aip):
+    for rows in _tables(root, None if aip is None else frozenset((aip,))):
         yield from columns.events(rows)
+
+
+def read_many(root: Path, aips: Collection[uuid.UUID]) -> dict[uuid.UUID, list[Event]]:
+    """The events of each of the AIPs, oldest first, in one pass over the log; an AIP without events has an empty list.
+
+    Raises LogError when a file of the log is broken.
+    """
+    found: dict[uuid.UUID, list[Event]] = {aip: [] for aip in aips}
+    for rows in _tables(root, frozenset(aips)):
+        for event in columns.events(rows):
+            found[event.aip].append(event)
+    for events in found.values():
+        events.sort(key=_when)
+    return found
+
+
+def latest(root: Path, kind: EventType, *, closing: str) -> dict[uuid.UUID, Event]:
+    """The last event of a type that has the detail `closing`, for each AIP that has one.
+
+    Of rows of other types only the column that tells the type is read. Raises LogError.
+    """
+    found: dict[uuid.UUID, Event] = {}
+    for rows in _tables(root, None, kind):
+        for event in columns.events(rows):
+            if closing in event.detail and (event.aip not in found or _when(event) > _when(found[event.aip])):
+                found[event.aip] = event
+    return found
+
+
+def check_clock(root: Path) -> None:
+    """Raises Trouble "clock-behind" when the log has an event more than a day ahead of the clock; LogError.
+
+    Less is told by a run and lived with: no event is dated before the one it follows. Most times the names of the days
+    answer; a day to come is read.
+    """
+    now = datetime.now(UTC)
+    for day in reversed(_days(root)):
+        if day <= now.date():
+            return
+        for rows in _day(root, day, None, None):
+            last = pc.max(rows.column("event_datetime")).as_py()
+            if last is not None and last - now > AHEAD:
+                raise Trouble("clock-behind", now=f"{now:%Y-%m-%d %H:%M} UTC", last=f"{last:%Y-%m-%d %H:%M} UTC")
 
 
 def read_part(part: Path | bytes) -> Iterator[Event]:
@@ -157,7 +216,7 @@ def read_part(part: Path | bytes) -> Iterator[Event]:
 
 def history(root: Path, aip: uuid.UUID, path: str) -> list[Event]:
     """Everything that happened to one file of an AIP, oldest first: the file as source or as product of an act."""
-    found = (columns.events(columns.of_path(rows, path)) for rows in _tables(root, aip))
+    found = (columns.events(columns.of_path(rows, path)) for rows in _tables(root, frozenset((aip,))))
     return sorted(itertools.chain.from_iterable(found), key=_when)
 
 
@@ -190,29 +249,38 @@ def _when(event: Event) -> tuple[datetime, int]:
     return (event.time, event.seq)
 
 
-def _tables(root: Path, aip: uuid.UUID | None) -> Iterator[pa.Table]:
-    days = {path.stem for path in (root / "events" / "day").glob("????-??-??.parquet")}
-    days |= {day.isoformat() for day in open_days(root)}
-    for day in sorted(days):
-        for rows in _day(root, date.fromisoformat(day), aip):
-            yield rows if aip is None else columns.of_aip(rows, aip)
+Wanted = frozenset[uuid.UUID] | None
+"""Which AIPs are asked for; None: all."""
 
 
-def _day(root: Path, day: date, aip: uuid.UUID | None) -> Iterator[pa.Table]:
+def _tables(root: Path, aips: Wanted, kind: EventType | None = None) -> Iterator[pa.Table]:
+    for day in _days(root):
+        for rows in _day(root, day, aips, kind):
+            yield rows if aips is None else columns.of_aips(rows, aips)
+
+
+def _days(root: Path) -> list[date]:
+    """Every day that has events, oldest first."""
+    sealed = {date.fromisoformat(path.stem) for path in (root / "events" / "day").glob("????-??-??.parquet")}
+    return sorted(sealed | set(open_days(root)))
+
+
+def _day(root: Path, day: date, aips: Wanted, kind: EventType | None) -> Iterator[pa.Table]:
     """The rows of a day, each once. It may be sealed while we look: then look again, before anything is handed out."""
     path, folder = _sealed(root, day), _open(root, day)
+    owners = None if aips is None else frozenset(map(str, aips)) | {_MANY}
     while True:
         with _opened(path) as sealed:
             known = sealed.parts if sealed else frozenset()
-            wanted = [part for part in _parts(folder) if part.name not in known and _may_hold(part, aip)]
+            wanted = [part for part in _parts(folder, owners) if part.name not in known]
             try:
-                loose = [decode(part) for part in wanted]
+                loose = [decode(part, kind) for part in wanted]
             except FileNotFoundError:
                 continue
             if not (sealed.still(path) if sealed else not path.exists()):
                 continue
             if sealed:
-                yield from sealed.groups(aip)
+                yield from sealed.groups(aips, kind)
             yield from loose
             return
 
@@ -228,12 +296,22 @@ def _opened(path: Path) -> Iterator[SealedDay | None]:
         yield SealedDay(file)
 
 
-def _parts(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.glob("*.parquet") if not path.name.startswith("."))
+def _parts(folder: Path, owners: frozenset[str] | None = None) -> list[Path]:
+    """The parts in a folder by name, or only those that may hold events of the owners.
 
-
-def _may_hold(part: Path, aip: uuid.UUID | None) -> bool:
-    return aip is None or part.name.split(".", 1)[0] in (str(aip), _MANY)
+    A thousand batches of one night leave thousands of names, each read for each batch: names, not paths, are looked at.
+    """
+    try:
+        names = os.listdir(folder)
+    except FileNotFoundError:
+        return []
+    return [
+        folder / name
+        for name in sorted(names)
+        if name.endswith(".parquet")
+        and not name.startswith(".")
+        and (owners is None or name.split(".", 1)[0] in owners)
+    ]
 
 
 def _sealed(root: Path, day: date) -> Path:

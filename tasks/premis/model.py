@@ -235,9 +235,13 @@ class Event:
         return next((o for o in self.objects if o.role == "source"), None)
 
 
-def aip_id(batch: str) -> uuid.UUID:
-    """The AIP of a batch: the same name always means the same AIP, so that more files are a supplement."""
-    return uuid.uuid5(NAMESPACE, f"aip:{batch}")
+def aip_id(batch: str, part: int = 1) -> uuid.UUID:
+    """The AIP of a batch: the same name always means the same AIP, so that more files are a supplement.
+
+    A delivery that is too large for one AIP has further parts, counted from 1.
+    """
+    first = uuid.uuid5(NAMESPACE, f"aip:{batch}")
+    return first if part == 1 else uuid.uuid5(first, f"part {part}")
 
 
 def object_id(aip: uuid.UUID, path: str, sha256: str) -> uuid.UUID:

@@ -5,15 +5,21 @@ What lies where, and who may see it when, is `log`'s matter.
 
 from __future__ import annotations
 
+import bisect
+import contextlib
+import functools
 import json
 import os
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
+
+from tasks.premis.model import EventType
 
 _HELD = b"perenne.parts"
 _ROW_GROUP = 20_480
@@ -53,16 +59,26 @@ def publish(content: bytes, target: Path) -> Path:
         temporary.unlink(missing_ok=True)
         raise
     _fsync(target.parent)
+    _fsync(target.parent.parent)  # who made the folder may have been killed before its name was safe
     return target
 
 
 def make(folder: Path) -> None:
     """Make a folder and what is missing above it, so that the names survive a power cut."""
     if folder.is_dir():
+        _once(folder.parent)
         return
     make(folder.parent)
     folder.mkdir(exist_ok=True)
     _fsync(folder.parent)
+
+
+@functools.cache
+def _once(folder: Path) -> None:
+    """Flush what is there when this process first meets it, and all above: who made it may not have come so far."""
+    for each in (folder, *folder.parents):
+        with contextlib.suppress(PermissionError):  # a folder above the home that is not ours
+            _fsync(each)
 
 
 def _temporary(target: Path) -> tuple[Path, int]:
@@ -84,11 +100,14 @@ def _fsync(folder: Path) -> None:
 
 
 # --- reading -------------------------------------------------------------------
-def decode(part: Path | bytes) -> pa.Table:
-    """All rows of one file. Raises FileNotFoundError, or LogError when the file is broken."""
+def decode(part: Path | bytes, kind: EventType | None = None) -> pa.Table:
+    """All rows of one file, or those of one type. Raises FileNotFoundError, or LogError when the file is broken."""
     source = pa.BufferReader(part) if isinstance(part, bytes) else part
     try:
-        return pq.ParquetFile(source).read()
+        file = pq.ParquetFile(source)
+        if kind is None:
+            return file.read()
+        return _of_kind(file, range(file.metadata.num_row_groups), kind)
     except (pa.ArrowException, OSError) as error:
         if isinstance(error, FileNotFoundError):
             raise
@@ -114,12 +133,29 @@ class SealedDay:
         """Is this the file that has the name now? The number of an open file is not given to another."""
         return path.stat().st_ino == self._inode
 
-    def groups(self, aip: uuid.UUID | None) -> Iterator[pa.Table]:
-        """The row groups that can hold the AIP (or all), one at a time."""
+    def groups(self, aips: frozenset[uuid.UUID] | None, kind: EventType | None = None) -> Iterator[pa.Table]:
+        """The row groups that can hold one of the AIPs (or all), one at a time; their rows of one type, or all."""
         metadata = self._parquet.metadata
         names = [metadata.schema.column(leaf).path for leaf in range(metadata.num_columns)]
         leaf = names.index("aip_id")
+        wanted = None if aips is None else sorted(aip.bytes for aip in aips)
         for number in range(metadata.num_row_groups):
             found = metadata.row_group(number).column(leaf).statistics
-            if aip is None or found is None or not found.has_min_max or found.min <= aip.bytes <= found.max:
-                yield self._parquet.read_row_group(number)
+            if wanted is None or found is None or not found.has_min_max or _any(wanted, found.min, found.max):
+                yield self._parquet.read_row_group(number) if kind is None else _of_kind(self._parquet, [number], kind)
+
+
+def _of_kind(file: pq.ParquetFile, groups: Iterable[int], kind: EventType) -> pa.Table:
+    """The rows of one type; where a group has none, only the column that tells the type is read."""
+    found = [pa.Table.from_batches([], schema=file.schema_arrow)]
+    for number in groups:
+        mask = pc.equal(file.read_row_group(number, columns=["event_type"]).column(0), kind.value)
+        if pc.any(mask).as_py():
+            found.append(file.read_row_group(number).filter(mask))
+    return pa.concat_tables(found)
+
+
+def _any(wanted: Sequence[bytes], least: bytes, most: bytes) -> bool:
+    """Whether one of the sorted values lies in the range."""
+    at = bisect.bisect_left(wanted, least)
+    return at < len(wanted) and wanted[at] <= most

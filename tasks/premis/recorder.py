@@ -6,7 +6,7 @@ import itertools
 import time
 import uuid
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from tasks.premis.model import Agent, Ending, Event, EventType, LinkedObject, Measure, Outcome
 
@@ -14,8 +14,18 @@ from tasks.premis.model import Agent, Ending, Event, EventType, LinkedObject, Me
 class Recorder:
     """A maker of events; threads may share it."""
 
-    def __init__(self, run: uuid.UUID, aip: uuid.UUID, policy: str = "", reason: str = "") -> None:
+    def __init__(
+        self,
+        run: uuid.UUID,
+        aip: uuid.UUID,
+        policy: str = "",
+        reason: str = "",
+        *,
+        after: datetime | None = None,
+    ) -> None:
+        """`after` is the time of the AIP's last event: what comes now is told to be later, whatever the clock says."""
         self.run, self.aip, self.policy = run, aip, policy
+        self._earliest = after + timedelta(microseconds=1) if after else datetime.min.replace(tzinfo=UTC)
         self.reasoned = {"reason": reason} if reason else {}
         """Why a person asked for the run, as detail of each ending."""
         self._seq = itertools.count()
@@ -35,14 +45,21 @@ class Recorder:
         objects: Iterable[LinkedObject] = (),
         measures: Iterable[Measure] = (),
     ) -> Event:
-        """One event that began at `began` (seconds since the epoch) and ended now."""
+        """One event that began at `began` (seconds since the epoch) and ended now.
+
+        Where the clock stepped back behind the AIP's last event, the detail `clock` keeps what it said.
+        """
+        said = datetime.fromtimestamp(began, UTC)
+        detail = dict(detail or {})
+        if said < self._earliest:
+            detail["clock"] = said.isoformat()
         return Event(
             id=uuid.uuid4(),
             type=kind,
-            time=datetime.fromtimestamp(began, UTC),
+            time=max(said, self._earliest),
             outcome=outcome,
             code=code,
-            detail=dict(detail or {}),
+            detail=detail,
             asked=asked,
             run=self.run,
             aip=self.aip,

@@ -45,7 +45,7 @@ def test_an_unknown_code_is_a_mistake_of_the_caller():
 def test_the_words_and_flags_of_the_face_are_in_force():
     assert codes.code("source-changing").stored is False
     assert {c.code for c in codes.CODES.values() if c.transient} == {
-        "tool-timeout", "source-changing", "disk-full", "store-busy", "tool-missing", "product-lost",
+        "tool-timeout", "source-changing", "store-busy", "tool-missing", "product-lost",
     }  # fmt: skip
     assert codes.code("scan-low-confidence").premis is Outcome.WARNING
 

@@ -85,6 +85,20 @@ def test_one_aip_is_read_without_the_others(tmp_path):
     assert [e.seq for e in log.read(tmp_path, aip=other)] == [2, 4]
 
 
+def test_some_aips_are_read_in_one_pass_each_with_its_events_oldest_first(tmp_path):
+    other, third, none = uuid.uuid4(), uuid.uuid4(), uuid.uuid4()
+    log.append([event(4, aip=other), event(3)], tmp_path, name="c")
+    log.append([event(2, aip=other), event(1, aip=third)], tmp_path, name="a")
+
+    def seen():
+        return {aip: [e.seq for e in events] for aip, events in log.read_many(tmp_path, [AIP, other, none]).items()}
+
+    assert seen() == {AIP: [3], other: [2, 4], none: []}
+    log.compact(tmp_path, DAY)
+    log.append([event(5)], tmp_path, name="late")
+    assert seen() == {AIP: [3, 5], other: [2, 4], none: []}
+
+
 def test_history_tells_of_a_file_as_source_and_as_product_oldest_first(tmp_path):
     made = master("masters/báo-cáo.doc/doc-2u.pdf")
     log.append([event(3, products=(made,)), event(2, path="originals/khác.doc")], tmp_path, name="b")
