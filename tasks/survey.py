@@ -1,21 +1,34 @@
-"""Task: one batch becomes safe."""
+"""Task: batches become safe."""
 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from tasks.aip.progress import board
+from tasks.aip.space import Budget
 from tasks.config.home import Home
-from tasks.config.locks import aip_lock
 from tasks.sip.batch import Batch
-from tasks.sip.ingest import Ingested, ingest
+from tasks.sip.ingest import Refused, take_in
+from tasks.sip.taking import Ingested
 from tasks.store.ocfl import Store
 
 
 @task(name="ingest", task_run_name="ingest {name}", cache_policy=NO_CACHE, persist_result=False)
-def survey(name: str, batch: Batch, home: Home, store: Store, run: uuid.UUID) -> Ingested | None:  # noqa: ARG001
-    """Copy, digest and store one batch; None when another run holds its AIP."""
-    with aip_lock(home, batch.aip, run) as held:
-        return ingest(batch, home, store, run) if held else None
+def survey(
+    name: str,  # noqa: ARG001
+    batches: Sequence[Batch],
+    home: Home,
+    store: Store,
+    run: uuid.UUID,
+    budget: Budget | None = None,
+) -> list[Ingested | Refused]:
+    """Copy, digest and store each batch; one that cannot be taken does not stop the others."""
+    found: list[Ingested | Refused] = []
+    for batch in batches:
+        found += take_in(batch, home, store, run, budget)
+        board.count()
+    return found

@@ -7,6 +7,7 @@ import logging
 import pkgutil
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path, PurePosixPath
 from types import ModuleType
@@ -29,12 +30,15 @@ from tasks.premis.model import (
     Trouble,
 )
 from tasks.premis.recorder import Recorder
-from tasks.pronom import choose, fido, siegfried
+from tasks.pronom import choose, fido, heads, siegfried
+from tasks.pronom.fido import FidoAnswer
 from tasks.tools.door import Door
 from tasks.tools.job import Job
 
 LIMITS = Limits(wall_s=60, memory_bytes=2 << 30, output_bytes=64 << 20)
-"""Of looking at one file; identification of a whole chunk by Siegfried has the same."""
+"""Of looking at one file."""
+_MORE_S = 0.1
+_BYTES_A_S = 200e6
 
 Original = tuple[SourceFile, Path]
 
@@ -48,45 +52,61 @@ def families() -> Mapping[str, ModuleType]:
     return {puid: module for module in modules for puid in module.PUIDS}
 
 
-def examine(originals: Sequence[Original], door: Door, recorder: Recorder) -> tuple[dict[str, Known], list[Event]]:
-    """What is known of each file, by path, and two events a file: format identification, metadata extraction."""
-    answers = _siegfried(originals, door)
-    known: dict[str, Known] = {}
-    events: list[Event] = []
-    for original in originals:
-        file = original[0]
-        known[file.path], made = _one(original, answers[file.path], door, recorder)
-        events += made
-    return known, events
+def examine(wanted: Sequence[tuple[Original, Recorder]], door: Door) -> list[tuple[Known, list[Event]]]:
+    """What is known of each file, in order, and its two events: format identification, metadata extraction.
+
+    The engines are asked once for all of them, whichever AIP they belong to.
+    """
+    began = time.time()
+    answers = _answers([original for original, _ in wanted], door)
+    share_s = (time.time() - began) / max(1, len(wanted))
+    return [
+        _one(original, answer, share_s, door, recorder)
+        for (original, recorder), answer in zip(wanted, answers, strict=True)
+    ]
 
 
-Answer = tuple[Identification | Trouble, tuple[Agent, ...]]
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What both engines said of one file, and who acted. `fido` is None where the bytes were not shown to it."""
+
+    siegfried: Identification | Trouble
+    agents: tuple[Agent, ...]
+    fido: FidoAnswer | None = None
 
 
-def _siegfried(originals: Sequence[Original], door: Door) -> dict[str, Answer]:
-    """Siegfried's answers for a chunk in one request; when it breaks, one by one, so that one file fails alone."""
+def _answers(originals: Sequence[Original], door: Door) -> list[_Answer]:
+    """Both engines' answers for a chunk in one job; when Siegfried breaks, by halves, so that one file fails alone."""
+    full = [original for original in originals if original[0].size]
+    asked = iter(_halved(full, door) if full else ())
+    nothing = _Answer(Identification(None, basis=Basis.EMPTY), (PERENNE,))
+    return [next(asked) if file.size else nothing for file, _ in originals]
+
+
+def _halved(full: Sequence[Original], door: Door) -> list[_Answer]:
     try:
-        return dict(_ask(originals, door))
+        return _asked(full, door)
     except Trouble as trouble:
-        if len(originals) == 1:
-            return {originals[0][0].path: (trouble, ())}
-    answers: dict[str, Answer] = {}
-    for original in originals:
-        answers |= _siegfried([original], door)
-    return answers
+        if codes.stops(trouble.code):
+            raise
+        if len(full) == 1:
+            return [_Answer(trouble, ())]
+    middle = len(full) // 2
+    return _halved(full[:middle], door) + _halved(full[middle:], door)
 
 
-def _ask(originals: Sequence[Original], door: Door) -> dict[str, Answer]:
-    full = [(file, path) for file, path in originals if file.size]
-    answers: dict[str, Answer] = {
-        file.path: (Identification(None, basis=Basis.EMPTY), (PERENNE,)) for file, _ in originals if not file.size
-    }
-    if not full:
-        return answers
-    with door.job(LIMITS) as job:
-        names = {job.give(path, f"{n:05d}{_suffix(file.path)}"): file.path for n, (file, path) in enumerate(full)}
-        found = siegfried.identify(list(names), job)
-        return answers | {names[name]: (answer, job.agents) for name, answer in found.items()}
+def _asked(full: Sequence[Original], door: Door) -> list[_Answer]:
+    with door.job(_limits(full)) as job:
+        names = [job.give_excerpt(path, f"{n:05d}{_suffix(file.path)}") for n, (file, path) in enumerate(full)]
+        found = siegfried.identify(names, job)
+        opinions = fido.second_opinions(names, job)
+        return [_Answer(found[name], job.agents, opinion) for name, opinion in zip(names, opinions, strict=True)]
+
+
+def _limits(full: Sequence[Original]) -> Limits:
+    """As for one file, with time for each more and for the reading of great ones."""
+    size = sum(file.size for file, _ in full)
+    return replace(LIMITS, wall_s=LIMITS.wall_s + len(full) * _MORE_S + size / _BYTES_A_S)
 
 
 def _suffix(path: str) -> str:
@@ -94,37 +114,44 @@ def _suffix(path: str) -> str:
     return suffix if suffix[1:].isascii() and suffix[1:].isalnum() and len(suffix) <= 12 else ""
 
 
-def _one(original: Original, answered: Answer, door: Door, recorder: Recorder) -> tuple[Known, list[Event]]:
-    file, path = original
-    answer, engine = answered
-    began = time.time()
+def _one(
+    original: Original, said: _Answer, share_s: float, door: Door, recorder: Recorder
+) -> tuple[Known, list[Event]]:
+    file = original[0]
+    answer, began = said.siegfried, time.time() - share_s
     objects = (LinkedObject("source", file.path, file.sha256, file.size),)
     if isinstance(answer, Identification) and answer.basis is Basis.ERROR:
-        answer = Trouble("tool-crash", tool="Siegfried", signal=answer.warning)
+        answer = siegfried.trouble(answer.warning)
     if isinstance(answer, Trouble):
         unknown = Identification(None, basis=Basis.ERROR, warning=str(answer))
-        events = [
+        return Known(unknown, {}, answer), [
             _identified(recorder, unknown, {}, began, (), objects),
-            _extracted(recorder, {}, answer, began, (), objects),
+            _extracted(recorder, {}, answer, time.time(), (), objects),
         ]
-        return Known(unknown, {}, answer), events
-    if file.size == 0:
+    if said.fido is None:
         empty = Trouble("source-empty")
-        events = [
-            _identified(recorder, answer, {}, began, (), objects),
-            _extracted(recorder, {}, empty, began, (), objects),
+        return Known(answer, {}, empty), [
+            _identified(recorder, answer, {}, began, said.agents, objects),
+            _extracted(recorder, {}, empty, time.time(), (), objects),
         ]
-        return Known(answer, {}, empty), events
+    choice = choose.choose(answer, said.fido)
+    chosen = choice.identification
+    identified = _identified(recorder, chosen, _beside(choice), began, said.agents, objects)
+    began = time.time()
+    facts, trouble, agents = _looked_into(original, chosen, door)
+    return Known(chosen, facts, trouble), [identified, _extracted(recorder, facts, trouble, began, agents, objects)]
+
+
+def _looked_into(
+    original: Original, chosen: Identification, door: Door
+) -> tuple[dict[str, Fact], Trouble | None, tuple[Agent, ...]]:
+    """The facts, in a job of their own; nothing is opened for a format that no rule looks into."""
+    if chosen.puid not in families():
+        return {}, None, ()
+    file, path = original
     with door.job(LIMITS) as job:
-        name = job.give(path, "source" + _suffix(file.path))
-        choice = choose.choose(answer, fido.second_opinion(name, job))
-        chosen = choice.identification
-        events = [_identified(recorder, chosen, _beside(choice), began, (*engine, *job.agents), objects)]
-        began = time.time()
-        seen = len(job.agents)
-        facts, trouble = _facts(chosen, name, job)
-        events.append(_extracted(recorder, facts, trouble, began, job.agents[seen:], objects))
-        return Known(chosen, facts, trouble), events
+        facts, trouble = _facts(chosen, job.give(path, "source" + _suffix(file.path)), job)
+        return facts, trouble, job.agents
 
 
 def _beside(choice: choose.Choice) -> dict[str, str]:
@@ -147,6 +174,8 @@ def _facts(answer: Identification, name: str, job: Job) -> tuple[dict[str, Fact]
     try:
         return _listed(module.facts(name, job)), None
     except Trouble as trouble:
+        if codes.stops(trouble.code):
+            raise
         return {}, trouble
     except (OSError, MemoryError):
         raise  # the machine's trouble stops the run
@@ -188,7 +217,7 @@ def _doubt(answer: Identification) -> tuple[str, dict[str, str]]:
     """The note that an identification deserves, if any."""
     if answer.basis is Basis.NOTHING:
         return "format-unknown", {}
-    if answer.basis is Basis.EXTENSION or answer.others:
+    if answer.basis is Basis.EXTENSION or answer.others or answer.warning == heads.WARNING:
         puids = [answer.puid or "", *answer.others]
         return "format-doubtful", {"puids": ", ".join(dict.fromkeys(p for p in puids if p))}
     return "", {}

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from uuid import UUID
 
-from tasks.aip.ledger import about
+from tasks.aip.name_index import label_of_aips
 from tasks.config.home import Home
 from tasks.store.ocfl import Store
+
+_PART = re.compile(r" · part ([1-9]\d*)\Z")
 
 
 class UnknownAip(Exception):  # noqa: N818  it is what was named
@@ -16,16 +19,11 @@ class UnknownAip(Exception):  # noqa: N818  it is what was named
 
 
 def names(home: Home) -> Iterator[tuple[UUID, str]]:
-    """Every AIP with its batch's name, by name."""
+    """Every AIP with its label (`About.label`), by batch and part."""
     if not (home.store / "ocfl").is_dir():
         return
-    store = Store(home.store)
-    found = []
-    for aip in store.aips():
-        inventory = store.inventory(aip)
-        if inventory is not None:
-            found.append((about(inventory.state()).batch or str(aip), aip))
-    yield from ((aip, name) for name, aip in sorted(found))
+    found = label_of_aips(home, Store(home.store))
+    yield from sorted(found.items(), key=lambda item: (*_parts(item[1]), item[0]))
 
 
 def labels(home: Home) -> tuple[str, ...]:
@@ -34,21 +32,44 @@ def labels(home: Home) -> tuple[str, ...]:
 
 
 def find_aips(home: Home, wanted: Sequence[str]) -> dict[UUID, str]:
-    """The AIPs that the names mean, with their batches' names. Raises UnknownAip naming what does not fit."""
+    """The AIPs that the names mean, with their labels; a batch's name means all its parts.
+
+    Raises UnknownAip naming what does not fit.
+    """
     known = dict(names(home))
     found: dict[UUID, str] = {}
     for one in wanted:
         matches = [aip for aip, name in known.items() if _answers(aip, name, one)]
-        if len(matches) != 1:
+        if not matches or len({batch_of(known[aip]) for aip in matches}) > 1:
             have = ", ".join(list(known.values())[:10]) or "none"
             said = "No AIP answers" if not matches else "Several AIPs answer"
             raise UnknownAip(f"{said} to {one!r}. In the store: {have}.")
-        found[matches[0]] = known[matches[0]]
+        found |= {aip: known[aip] for aip in matches}
     return found
+
+
+def find_aip(home: Home, wanted: str) -> UUID:
+    """The one AIP that the name means. Raises UnknownAip, also for a batch of several parts."""
+    found = find_aips(home, [wanted])
+    if len(found) > 1:
+        raise UnknownAip(f"{wanted!r} has {len(found)} parts. Name one: {', '.join(found.values())}.")
+    return next(iter(found))
+
+
+def _parts(label: str) -> tuple[str, int]:
+    part = _PART.search(label)
+    return batch_of(label), int(part[1]) if part else 0
+
+
+def batch_of(label: str) -> str:
+    """The batch's name in a label."""
+    return _PART.sub("", label)
 
 
 def _answers(aip: UUID, name: str, wanted: str) -> bool:
     wanted = unicodedata.normalize("NFC", wanted)
     name = unicodedata.normalize("NFC", name)
     start = wanted.removeprefix("urn:uuid:")
-    return wanted in (name, f"{name} ({str(aip)[:8]})") or (len(start) >= 8 and str(aip).startswith(start))
+    return wanted in (name, batch_of(name), f"{name} ({str(aip)[:8]})") or (
+        len(start) >= 8 and str(aip).startswith(start)
+    )

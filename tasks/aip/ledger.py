@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from tasks.premis import codes, log
@@ -21,7 +22,7 @@ from tasks.premis.model import (
     Trouble,
 )
 from tasks.store.ocfl import Store
-from tasks.store.reader import Entry
+from tasks.store.reader import Entry, Inventory
 
 ORIGINALS = "originals/"
 ABOUT = "metadata/aip.json"
@@ -45,6 +46,13 @@ class About:
     languages: str = ""
     producer: str = ""
     title: str = ""
+    part: int = 0
+    """Which part of the batch it holds, from 1; 0 when it holds the whole batch, as it came first."""
+
+    @property
+    def label(self) -> str:
+        """What people see: `văn-bản-2003`, `văn-bản-2003 · part 2`."""
+        return f"{self.batch} · part {self.part}" if self.part else self.batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +75,11 @@ class Ledger:
             if path.startswith(ORIGINALS)
         )
 
+    @property
+    def last(self) -> datetime | None:
+        """When the last event of the AIP was, as far as the log tells."""
+        return self.events[-1].time if self.events else None
+
     def known(self) -> dict[tuple[str, str], Known]:
         """(path, sha256) → what is known; a passing trouble counts as not known, so that it is asked again."""
         return dict(_known(self.events))
@@ -84,11 +97,13 @@ class Ledger:
 def read(store: Store, log_root: Path, aip: uuid.UUID) -> Ledger | None:
     """The ledger of one AIP, or None when the store does not hold it. Raises StoreBroken and LogError."""
     inventory = store.inventory(aip)
-    if inventory is None:
-        return None
+    return None if inventory is None else of(store, inventory, log.read_many(log_root, [aip])[aip])
+
+
+def of(store: Store, inventory: Inventory, events: Sequence[Event]) -> Ledger:
+    """The ledger of an AIP whose inventory and events, oldest first, are at hand."""
     state = inventory.state()
-    events = sorted(log.read(log_root, aip=aip), key=lambda e: (e.time, e.seq))
-    return Ledger(aip, about(state), inventory.head, state, tuple(events), store.staged(aip))
+    return Ledger(inventory.aip, about(state), inventory.head, state, tuple(events), store.staged(inventory.aip))
 
 
 def about(state: Mapping[str, Entry]) -> About:

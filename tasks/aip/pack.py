@@ -12,6 +12,7 @@ from tasks.premis import log, xml
 from tasks.premis.model import Ending, Event
 from tasks.store.errors import StoreError
 from tasks.store.ocfl import Store
+from tasks.store.stage import Stage
 
 PRODUCTS = ("masters/", "transcripts/", "tables/", "appendices/", "extracted/")
 EVENTS = "metadata/events/"
@@ -64,8 +65,9 @@ def pack(
     """
     number = ledger.head + 1
     stage = store.stage(ledger.id, run)
-    stage.put_bytes(log.write_aip_events(events), f"{EVENTS}v{number}.parquet")
-    stage.put_bytes(xml.premis(ledger.id, events), f"metadata/premis/v{number}.xml")
+    # The commit flushes all of it before it publishes; after a power cut both are written anew.
+    stage.put_bytes(log.write_aip_events(events), f"{EVENTS}v{number}.parquet", durable=False)
+    _put_premis(stage, ledger.id, events, f"metadata/premis/v{number}.xml")
     if missing := sorted(set(keep) - set(stage.entries())):
         raise StoreError(f"{ledger.id}: {len(missing)} of {len(keep)} files are not in the stage, first {missing[0]}")
     for path in set(stage.entries()) - set(keep):
@@ -80,3 +82,14 @@ def pack(
         created=datetime.now(UTC),
         remove=remove,
     )
+
+
+def _put_premis(stage: Stage, aip: uuid.UUID, events: Sequence[Event], logical: str) -> None:
+    """The PREMIS document by way of a file: of ten thousand files it is a hundred megabytes long."""
+    written = stage.folder / f"premis-{uuid.uuid4().hex}"
+    try:
+        with written.open("xb") as out:
+            xml.write(out, aip, xml.files(events), events)
+        stage.put(written, logical, durable=False)
+    finally:
+        written.unlink(missing_ok=True)

@@ -12,7 +12,7 @@ from tasks.premis.model import Ending
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One stage at one moment; `ended_s` is None while it runs."""
+    """One stage at one moment; `seconds` counts the time in which it went on."""
 
     name: str
     files: int
@@ -32,58 +32,68 @@ class Stage:
 @dataclass
 class _Running:
     name: str
-    files: int
+    files: int = 0
     done: int = 0
     endings: Counter[Ending] = field(default_factory=Counter)
-    began: float = field(default_factory=time.monotonic)
-    ended: float | None = None
+    spent_s: float = 0.0
+    since: float | None = None  # when it last went on; None while it rests and when it is over
+    more: bool = False
+
+    def rest(self) -> None:
+        if self.since is not None:
+            self.spent_s += time.monotonic() - self.since
+            self.since = None
+
+    def now(self) -> Stage:
+        running_s = 0.0 if self.since is None else time.monotonic() - self.since
+        over = self.since is None and not self.more
+        return Stage(self.name, self.files, self.done, dict(self.endings), self.spent_s + running_s, over)
 
 
 class Board:
     """The stages of the run in this process, in order; `stop` asks it to end after the files in hand."""
 
     def __init__(self) -> None:
-        self._stages: list[_Running] = []
+        self._stages: dict[str, _Running] = {}
+        self._current: _Running | None = None
         self._lock = threading.Lock()
         self.stop = threading.Event()
 
-    def begin(self, name: str, files: int) -> None:
-        """A stage begins, and the one before it is over."""
+    def begin(self, name: str, files: int, *, more: bool = False) -> None:
+        """A stage begins, or goes on with `files` of its own; with `more` to come it is not over after that."""
         with self._lock:
-            self._end()
-            self._stages.append(_Running(name, files))
+            self._rest()
+            self._current = stage = self._stages.setdefault(name, _Running(name))
+            stage.files += files
+            stage.more = more
+            stage.since = time.monotonic()
 
     def count(self, files: int = 1, ending: Ending | None = None) -> None:
         """Some files of the present stage are through."""
         with self._lock:
-            if self._stages:
-                self._stages[-1].done += files
+            if self._current is not None:
+                self._current.done += files
                 if ending is not None:
-                    self._stages[-1].endings[ending] += files
+                    self._current.endings[ending] += files
 
     def finish(self) -> None:
-        """The last stage is over."""
+        """The present stage is over, or rests."""
         with self._lock:
-            self._end()
+            self._rest()
 
     def stages(self) -> tuple[Stage, ...]:
         """What to show now."""
         with self._lock:
-            return tuple(
-                Stage(
-                    s.name,
-                    s.files,
-                    s.done,
-                    dict(s.endings),
-                    (s.ended or time.monotonic()) - s.began,
-                    s.ended is not None,
-                )
-                for s in self._stages
-            )
+            return tuple(stage.now() for stage in self._stages.values())
 
-    def _end(self) -> None:
-        if self._stages and self._stages[-1].ended is None:
-            self._stages[-1].ended = time.monotonic()
+    def stage(self, name: str) -> Stage:
+        """One of them. KeyError when it has not begun."""
+        with self._lock:
+            return self._stages[name].now()
+
+    def _rest(self) -> None:
+        if self._current is not None:
+            self._current.rest()
 
 
 board = Board()

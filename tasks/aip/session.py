@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import uuid
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,16 +17,27 @@ from tasks.aip.ledger import Known, Ledger
 from tasks.aip.pack import PRODUCTS, in_force, pack, unpacked
 from tasks.aip.plan import Choice, Scope, Task, chunks, current, plan, twinned
 from tasks.aip.progress import board
+from tasks.aip.space import Budget, making
 from tasks.config.home import Home
 from tasks.config.locks import aip_lock
 from tasks.policy.apply import apply
 from tasks.policy.rules import Policy
 from tasks.premis import log
-from tasks.premis.model import Ending, Event
+from tasks.premis.model import Ending, Event, SourceFile
 from tasks.premis.recorder import Recorder
+from tasks.store import disk
 from tasks.store.ocfl import Store
+from tasks.store.reader import Inventory
 from tasks.store.stage import Stage
 from tasks.tools.door import Door
+from tasks.tools.machine import CORES
+
+WAVE_AIPS = 256
+"""The most AIPs in hand at once: each costs an open file, its lock."""
+PORTION_FILES = 512
+PORTION_LEAST = 32
+PORTION_BYTES = 512 << 20
+"""How much one task identifies: what lies in the work folder meanwhile is a copy."""
 
 
 @dataclass
@@ -39,6 +49,7 @@ class Open:
     stage: Stage
     languages: str
     known: dict[str, Known] = field(default_factory=dict)
+    recorded: list[Event] = field(default_factory=list)
 
 
 def _still_known(known: Known, choice: Choice) -> bool:
@@ -50,36 +61,66 @@ class Session:
     """The state of one run in this process; every method that writes is safe to repeat after a kill."""
 
     def __init__(
-        self, home: Home, store: Store, policy: Policy, run: uuid.UUID, door: Door, *, reason: str = ""
+        self,
+        home: Home,
+        store: Store,
+        policy: Policy,
+        run: uuid.UUID,
+        door: Door,
+        *,
+        reason: str = "",
+        budget: Budget | None = None,
     ) -> None:
         self.home, self.store, self.policy, self.run, self.door = home, store, policy, run, door
-        self.reason = reason
+        self.reason, self.budget = reason, budget
         self.open: dict[uuid.UUID, Open] = {}
         self.chunks: list[tuple[str, list[Task]]] = []
         self._unidentified: list[tuple[uuid.UUID, Original]] = []
 
     @contextlib.contextmanager
-    def holding(self, aips: Sequence[uuid.UUID], choice: Choice) -> Iterator[list[uuid.UUID]]:
-        """Lock and read the AIPs; yields those that another run holds and that are left for the next run."""
-        busy = []
+    def holding(self, waiting: deque[uuid.UUID], choice: Choice) -> Iterator[list[uuid.UUID]]:
+        """Lock and read AIPs from the front of `waiting`, which they leave, as many as one wave of work takes.
+
+        So memory does not grow with the delivery: at the end all of it is let go, whoever still knows this session.
+        Yields those that another run holds, which are left for the next. Raises Trouble "space" with a budget.
+        """
+        busy: list[uuid.UUID] = []
         with contextlib.ExitStack() as stack:
-            for aip in dict.fromkeys(aips):
-                if stack.enter_context(aip_lock(self.home, aip, self.run)):
-                    self._read(aip, choice)
-                else:
-                    busy.append(aip)
+            for known in (self.open, self.chunks, self._unidentified):
+                stack.callback(known.clear)
+            held = list(self._held(waiting, busy, stack))
+            told = log.read_many(self.home.log, [inventory.aip for inventory in held])
+            for inventory in held:
+                self._take_up(ledgers.of(self.store, inventory, told.pop(inventory.aip)), choice)
+            self._promise(file for _, (file, _) in self._unidentified)
             yield busy
 
-    def _read(self, aip: uuid.UUID, choice: Choice) -> None:
-        found = ledgers.read(self.store, self.home.log, aip)
-        if found is None:
-            return
+    def _promise(self, files: Iterable[SourceFile]) -> None:
+        """Have room for the masters of these files. Raises Trouble "space"."""
+        if self.budget is not None:
+            self.budget.take(making([(file.path, file.size) for file in files], self.home))
+
+    def _held(
+        self, waiting: deque[uuid.UUID], busy: list[uuid.UUID], stack: contextlib.ExitStack
+    ) -> Iterator[Inventory]:
+        files, most = 0, self.home.settings().aip_max_files
+        for _ in range(WAVE_AIPS):
+            if not waiting or files >= most:
+                return
+            aip = waiting.popleft()
+            if not stack.enter_context(aip_lock(self.home, aip, self.run)):
+                busy.append(aip)
+            elif (inventory := self.store.inventory(aip)) is not None:
+                files += len(inventory.state())
+                yield inventory
+
+    def _take_up(self, found: Ledger, choice: Choice) -> None:
         # Who takes failed files up again wants to know anew what stood in the way; a tool may have been mended.
         known = {k: v for k, v in found.known().items() if _still_known(v, choice)}
-        one = self.open[aip] = Open(
+        one = self.open[found.id] = Open(
             ledger=found,
-            recorder=Recorder(self.run, aip, self.policy.name, self.reason),
-            stage=self.store.stage(aip, self.run),
+            recorder=Recorder(self.run, found.id, self.policy.name, self.reason, after=found.last),
+            stage=self.store.stage(found.id, self.run),
             languages=found.about.languages or self.home.settings().languages,
             known={
                 file.path: known[file.path, file.sha256]
@@ -87,7 +128,7 @@ class Session:
                 if (file.path, file.sha256) in known
             },
         )
-        self._unidentified += [(aip, original) for original in found.originals if original[0].path not in one.known]
+        self._unidentified += [(found.id, o) for o in found.originals if o[0].path not in one.known]
 
     def ahead_of_the_clock(self) -> list[uuid.UUID]:
         """The AIPs whose last event lies in the future: times are what orders the log."""
@@ -99,18 +140,37 @@ class Session:
         """The originals that were not identified when the run began, in a fixed order."""
         return self._unidentified
 
+    def portions(self) -> list[tuple[int, int]]:
+        """The unidentified in pieces for one task each, as (first, last + 1): bounded in number and in bytes.
+
+        Fewer files come in smaller pieces, so that every core has some.
+        """
+        most = min(PORTION_FILES, max(PORTION_LEAST, -(-len(self._unidentified) // (2 * CORES))))
+        pieces: list[tuple[int, int]] = []
+        first = size = 0
+        for last, (_, (file, _)) in enumerate(self._unidentified):
+            if last > first and (last - first >= most or size + file.size > PORTION_BYTES):
+                pieces.append((first, last))
+                first, size = last, 0
+            size += file.size
+        return [*pieces, (first, len(self._unidentified))] if self._unidentified else []
+
     def identify(self, wanted: Sequence[tuple[uuid.UUID, Original]], name: str) -> int:
         """Identify files and record what was found; returns how many."""
+        asked = [(original, self.open[aip].recorder) for aip, original in wanted]
         events: list[Event] = []
-        for aip in dict.fromkeys(a for a, _ in wanted):
-            one = self.open[aip]
-            known, made = examine([o for a, o in wanted if a == aip], self.door, one.recorder)
-            one.known |= known
+        for (aip, original), (known, made) in zip(wanted, examine(asked, self.door), strict=True):
+            self.open[aip].known[original[0].path] = known
             events += made
-            board.count(len(made) // 2)
+        self._record(events, name)
+        board.count(len(wanted))
+        return len(wanted)
+
+    def _record(self, events: Sequence[Event], name: str) -> None:
         if events:
             log.append(events, self.home.log, name=name)
-        return len(wanted)
+        for event in events:
+            self.open[event.aip].recorded.append(event)
 
     def cut(self, choice: Choice) -> list[str]:
         """Work out what is to do over all AIPs in hand and cut it into chunks; returns their names."""
@@ -119,25 +179,32 @@ class Session:
             for one in self.open.values()
             for task in plan(one.ledger, one.known, self.policy, choice, one.languages)
         ]
-        self.chunks = list(chunks(twinned(work), self.home.settings().chunk_files))
-        board.begin("normalize", len(work))
+        promised = {(aip, file.path) for aip, (file, _) in self._unidentified}
+        self._promise(t.work.source for t in work if (t.aip, t.work.source.path) not in promised)
+        self.chunks[:] = list(chunks(twinned(work), self.home.settings().chunk_files))
         return [name for name, _ in self.chunks]
+
+    @property
+    def planned(self) -> int:
+        """How many pieces of work the chunks hold."""
+        return sum(len(tasks) for _, tasks in self.chunks)
 
     def work(self, number: int) -> Counter[Ending]:
         """Do one chunk, file after file, and record it; products are durable in stage before the log says so."""
         name, tasks = self.chunks[number]
         events: list[Event] = []
         endings: Counter[Ending] = Counter()
-        for task in tasks:
-            if board.stop.is_set():
-                break
-            made = self._one(task)
-            events += made
-            for ending in (e.ending for e in made if e.ending is not None):
-                endings[ending] += 1
-                board.count(1, ending)
-        if events:
-            log.append(events, self.home.log, name=f"{name.split()[0].replace('_', '-')}-{number:04d}")
+        try:
+            for task in tasks:
+                if board.stop.is_set():
+                    break
+                made = self._one(task)
+                events += made
+                for ending in (e.ending for e in made if e.ending is not None):
+                    endings[ending] += 1
+                    board.count(1, ending)
+        finally:  # also what was done before something stopped the run
+            self._record(events, f"{name.split()[0].replace('_', '-')}-{number:04d}")
         return endings
 
     def _one(self, task: Task) -> tuple[Event, ...]:
@@ -148,9 +215,7 @@ class Session:
 
         def hold(file: BinaryIO, sha256: str) -> None:
             target = self.home.review / str(task.aip) / sha256
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with target.open("wb") as copy:
-                shutil.copyfileobj(file, copy)
+            disk.publish(file.fileno(), target)
 
         return apply(task.work, self.door, one.recorder, publish, hold)
 
@@ -172,7 +237,8 @@ class Session:
         return frozenset(current(one.ledger, one.known, self.policy, one.languages))
 
     def after(self, aip: uuid.UUID) -> Ledger:
-        """The ledger as it is now."""
-        found = ledgers.read(self.store, self.home.log, aip)
-        assert found is not None  # it is in hand, and nothing is ever removed
-        return found
+        """The ledger as it is now: what was read when the run began, and what was recorded since."""
+        one, inventory = self.open[aip], self.store.inventory(aip)
+        assert inventory is not None  # it is in hand, and nothing is ever removed
+        events = sorted([*one.ledger.events, *one.recorded], key=lambda e: (e.time, e.seq))
+        return ledgers.of(self.store, inventory, events)

@@ -26,8 +26,12 @@ class Settings:
     policy: str = "default"
     languages: str = "vie+eng"
     aip_max_files: int = 10_000
+    archive_max_gb: int = 500
+    archive_max_ratio: int = 100
     inbox_quiet_minutes: int = 30
+    verify_days: int = 30
     chunk_files: int = 64
+    reserve_gb: int = 1
     server_port: int = 4200
     reports_port: int = 4201
 

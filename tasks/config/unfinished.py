@@ -6,6 +6,7 @@ the same work, for the log alone says what is settled.
 
 from __future__ import annotations
 
+import os
 import uuid
 from pathlib import Path
 
@@ -17,9 +18,15 @@ def _folder(home: Home) -> Path:
 
 
 def mark(home: Home, aip: uuid.UUID) -> None:
-    """Remember that an AIP has work to be done."""
+    """Remember that an AIP has work to be done, also after a power cut."""
     _folder(home).mkdir(parents=True, exist_ok=True)
     (_folder(home) / str(aip)).touch()
+    for folder in (_folder(home), home.work, home.root):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def clear(home: Home, aip: uuid.UUID) -> None:

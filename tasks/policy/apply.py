@@ -7,6 +7,7 @@ event that says how the file ended.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -83,17 +84,38 @@ def apply(work: Work, door: Door, recorder: Recorder, publish: Publish, hold: Ho
     if work.trouble is not None:
         one = _last(work, recorder, began, endings.from_trouble(work.trouble), (), ())
         return (one, *(e for twin in work.twins for e in _for_twin(twin, [one], work, {}, recorder)))
+    if _only_kept(work):
+        one = _last(work, recorder, began, _kept(work), (), ())
+        return (one, *(e for twin in work.twins for e in _for_twin(twin, [one], work, {}, recorder)))
     with door.job(work.rule.limits) as job:
         attempt = _Attempt(work, job, recorder)
         try:
             ended, products = attempt.run(publish, hold)
         except Trouble as trouble:
-            ended, products = endings.from_trouble(trouble), ()
+            told = job.room(trouble)
+            if codes.stops(told.code):
+                raise told from trouble
+            ended, products = endings.from_trouble(told), ()
         events = [*attempt.events, _last(work, recorder, began, ended, attempt.agents or job.agents, products)]
         for twin in work.twins:
             places = attempt.published_for(twin, publish) if products else {}
             events += _for_twin(twin, events[: len(attempt.events) + 1], work, places, recorder)
         return tuple(events)
+
+
+def _only_kept(work: Work) -> bool:
+    """Whether the original is kept and nothing looks into it: then no job is needed, and no copy of its bytes."""
+    return work.rule.action == "keep" and work.source.size > 0 and not any(_checks(work.rule, kept=True))
+
+
+def _kept(work: Work) -> Ended:
+    """How a file that is only kept ends: its bytes are read once more, since they are what is called the master."""
+    with work.content.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != work.source.sha256:
+        return endings.from_trouble(Trouble("fixity-broken", path=work.source.path))
+    master = Product(Role.MASTER, work.source.path, work.identification.puid or "", work.source.size, found)
+    return endings.good(True, work.rule, work.identification, Migration((master,)), ())
 
 
 def _for_twin(
@@ -194,7 +216,7 @@ class _Attempt:
                 validate = modules.validator(check.validator).validate
                 verdict = validate(source, product, self.job, **check.parameters)
         except Trouble as trouble:
-            if codes.code(trouble.code).transient:
+            if codes.code(trouble.code).transient or codes.stops(trouble.code):
                 raise
             verdict = Verdict(Outcome.FAIL, trouble.code, trouble.detail)
         version = modules.validator(check.validator).VERSION

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import uuid
+from collections import deque
 from pathlib import Path
 
 from tasks.aip.mend import mend
 from tasks.aip.plan import Choice, Scope
 from tasks.aip.session import Session
+from tasks.aip.space import Budget
 from tasks.config.home import Home
-from tasks.config.locks import aip_lock
 from tasks.policy.load import load
 from tasks.report.summary import Summary, summarize
 from tasks.sip.batch import batch
-from tasks.sip.ingest import Ingested, ingest
+from tasks.sip.ingest import ingest
+from tasks.sip.taking import Ingested
 from tasks.store.ocfl import Store
 from tasks.tools.door import Door
 
@@ -49,20 +51,24 @@ class Pipeline:
         self.policy.write_text(policy, encoding="utf-8")
         self.store = Store(self.home.store)
         self.reason = ""
+        self.budget: Budget | None = None
 
     def ingest(self, name: str = "lô-1") -> Ingested:
+        """Take a batch of the inbox in that is small enough for one AIP."""
+        (found,) = self.ingest_parts(name)
+        return found
+
+    def ingest_parts(self, name: str = "lô-1") -> tuple[Ingested, ...]:
         """Take a batch of the inbox in."""
         run, one = uuid.uuid4(), batch(self.inbox / name)
         mend(self.home, self.store, run)
-        with aip_lock(self.home, one.aip, run) as held:
-            assert held
-            return ingest(one, self.home, self.store, run)
+        return ingest(one, self.home, self.store, run)
 
     def migrate(self, aip: uuid.UUID, scope: Scope = Scope.CHANGED, **choice: tuple[str, ...]) -> Summary:
         """Bring an AIP to what the policy asks for."""
         wanted = Choice(scope, **choice)
-        session = Session(self.home, self.store, load(self.policy), uuid.uuid4(), self.door, reason=self.reason)
-        with session.holding([aip], wanted) as busy:
+        session = self.session()
+        with session.holding(deque([aip]), wanted) as busy:
             assert not busy
             session.identify(session.unidentified, "identify")
             for number, _ in enumerate(session.cut(wanted)):
@@ -70,6 +76,11 @@ class Pipeline:
             session.package(aip)
             one = session.open[aip]
             return summarize(session.after(aip), one.known, session.policy, one.languages, session.run)
+
+    def session(self) -> Session:
+        """A run of its own."""
+        law = load(self.policy)
+        return Session(self.home, self.store, law, uuid.uuid4(), self.door, reason=self.reason, budget=self.budget)
 
     def run(self, name: str = "lô-1") -> Summary:
         """A batch all the way."""

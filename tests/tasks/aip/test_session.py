@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import uuid
-from collections import Counter
+from collections import Counter, deque
 from pathlib import Path
 
 import pytest
@@ -14,11 +14,12 @@ import pytest
 from tasks.aip import ledger as ledgers
 from tasks.aip.mend import mend
 from tasks.aip.pack import pack
-from tasks.aip.plan import Scope
+from tasks.aip.plan import Choice, Scope
+from tasks.aip.session import PORTION_BYTES, PORTION_FILES
 from tasks.config.locks import aip_lock
 from tasks.config.unfinished import marked
 from tasks.premis import log
-from tasks.premis.model import Ending, Event, EventType
+from tasks.premis.model import Ending, Event, EventType, SourceFile
 from tasks.report.summary import Summary
 from tasks.sip.batch import BatchError, batch
 from tasks.store.errors import StoreError
@@ -61,6 +62,7 @@ def test_every_file_ends_exactly_once_and_the_inbox_is_untouched(pipeline: Pipel
     assert len(masters(pipeline, summary)) == 3
 
 
+@pytest.mark.provokes("no-rule")
 def test_a_file_that_no_rule_answers_for_is_kept_with_a_note(pipeline: Pipeline) -> None:
     summary = pipeline.run()
     (note,) = [r for r in summary.notes if r.file == "ảnh/chuông.wav"]
@@ -161,6 +163,7 @@ def test_reprocessing_all_files_redoes_what_is_settled(pipeline: Pipeline) -> No
     assert {p for (p, _, _), n in endings(pipeline).items() if n == 2} == {"originals/ảnh/màu-8-bit.png"}
 
 
+@pytest.mark.provokes("source-damaged")
 def test_a_damaged_picture_fails_alone_with_advice(pipeline: Pipeline) -> None:
     shutil.copy(FORMATS.parent / "hostile/source-damaged/ảnh-thủng.png", pipeline.inbox / "lô-1")
     summary = pipeline.run()
@@ -170,6 +173,7 @@ def test_a_damaged_picture_fails_alone_with_advice(pipeline: Pipeline) -> None:
     assert summary.good == 4
 
 
+@pytest.mark.provokes("source-empty")
 def test_an_empty_file_is_safe_and_told(pipeline: Pipeline) -> None:
     (pipeline.inbox / "lô-1" / "trống.doc").touch()
     summary = pipeline.run()
@@ -177,6 +181,7 @@ def test_an_empty_file_is_safe_and_told(pipeline: Pipeline) -> None:
     assert (row.file, row.code, row.stored) == ("trống.doc", "source-empty", True)
 
 
+@pytest.mark.provokes("not-a-file")
 def test_what_is_no_file_is_told_and_not_stored(pipeline: Pipeline) -> None:
     (pipeline.inbox / "lô-1" / "liên kết").symlink_to("/etc/passwd")
     summary = pipeline.run()
@@ -324,3 +329,32 @@ parsers = ("pikepdf", "pypdf", "pypdfium2", "PIL", "tifffile", "imagecodecs", "o
            "docx", "lxml", "olefile", "msoffcrypto", "fido", "pygfried", "fontTools")
 print([name for name in parsers if name in sys.modules])
 """
+
+
+def test_a_wave_takes_as_many_aips_as_hold_the_files_of_one(pipeline: Pipeline) -> None:
+    for name in ("lô-2", "lô-3"):
+        shutil.copytree(pipeline.inbox / "lô-1", pipeline.inbox / name)
+    (pipeline.home.root / "perenne.toml").write_text("aip_max_files = 9\n", encoding="utf-8")
+    aips = [pipeline.ingest(f"lô-{n}").aip for n in (1, 2, 3)]
+    waiting, waves = deque(aips), []
+    while waiting:
+        session = pipeline.session()
+        with session.holding(waiting, Choice()) as busy:
+            assert not busy
+            waves.append(list(session.open))
+            assert len(session.unidentified) == 4 * len(session.open)
+    assert waves == [aips[:2], aips[2:]]
+
+
+def test_portions_are_bounded_in_number_and_in_bytes_and_leave_nothing_out(pipeline: Pipeline) -> None:
+    session = pipeline.session()
+    sizes = [1, PORTION_BYTES + 1, 5, *[1] * (PORTION_FILES + 2), PORTION_BYTES, 1]
+    for number, size in enumerate(sizes):
+        file = SourceFile(f"originals/{number}", size, "")
+        session.unidentified.append((uuid.UUID(int=1), (file, Path())))
+    pieces = session.portions()
+    assert [n for first, last in pieces for n in range(first, last)] == list(range(len(sizes)))
+    assert all(last - first <= PORTION_FILES for first, last in pieces)
+    assert all(last - first == 1 or sum(sizes[first:last]) <= PORTION_BYTES for first, last in pieces)
+    session.unidentified.clear()
+    assert session.portions() == []

@@ -1,0 +1,112 @@
+"""A delivery for which there is no room is refused before a byte is written; its neighbours that fit are taken."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+
+import pytest
+
+from tasks.aip.plan import Scope
+from tasks.aip.space import GB, Budget, Need, making, taking
+from tasks.config.home import Home
+from tasks.premis import log
+from tasks.premis.model import Trouble
+from tasks.sip.batch import batch
+from tasks.sip.ingest import Refused, take_in
+from tasks.sip.taking import Ingested
+from tasks.store.ocfl import Store
+from tests.tasks.aip.pipeline import Pipeline
+
+HUGE = 1 << 43
+"""Nearly the largest file that ext4 takes; holes cost nothing, and a copy would fill them."""
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path / "home").prepare()
+
+
+def delivery(tmp_path: Path, name: str, size: int) -> Path:
+    folder = tmp_path / name
+    folder.mkdir()
+    with (folder / "a.bin").open("wb") as file:
+        file.truncate(size)
+    return folder
+
+
+def below(folder: Path) -> list[Path]:
+    return [p for p in folder.rglob("*") if p.is_file()]
+
+
+@pytest.mark.provokes("space")
+def test_a_file_with_holes_counts_with_all_its_bytes_and_nothing_is_written(tmp_path: Path, home: Home) -> None:
+    store = Store(home.store)
+    before = below(home.store)
+    folders = [delivery(tmp_path, "lô-lớn", HUGE), delivery(tmp_path, "lô-nhỏ", 10)]
+    budget = Budget(home)
+    (refused,) = take_in(batch(folders[0]), home, store, uuid.uuid4(), budget)
+    assert isinstance(refused, Refused)
+    assert refused.code == "space"
+    assert str(home.store) in refused.why
+    assert "8192.5 GB" in refused.why
+    assert below(home.store) == before
+    assert list(log.read(home.log)) == []
+    (taken,) = take_in(batch(folders[1]), home, store, uuid.uuid4(), budget)
+    assert isinstance(taken, Ingested)
+    assert taken.new == 1
+
+
+def test_a_reserve_that_the_disk_has_not_refuses_whatever_comes_and_a_smaller_one_takes_it(
+    tmp_path: Path, home: Home
+) -> None:
+    one, store = batch(delivery(tmp_path, "lô", 10)), Store(home.store)
+    (home.root / "perenne.toml").write_text("reserve_gb = 1000000\n", encoding="utf-8")
+    (refused,) = take_in(one, home, store, uuid.uuid4(), Budget(home))
+    assert isinstance(refused, Refused)
+    assert refused.code == "space"
+    (home.root / "perenne.toml").write_text("reserve_gb = 0\n", encoding="utf-8")
+    (taken,) = take_in(one, home, store, uuid.uuid4(), Budget(home))
+    assert isinstance(taken, Ingested)
+
+
+def test_what_was_promised_to_one_batch_is_not_there_for_the_next(home: Home) -> None:
+    (home.root / "perenne.toml").write_text("reserve_gb = 0\n", encoding="utf-8")
+    budget = Budget(home)
+    room = budget._left[home.store.stat().st_dev][0]
+    budget.take([Need(home.store, room // 2, 1)])
+    with pytest.raises(Trouble) as caught:
+        budget.take([Need(home.store, room // 4, 1), Need(home.work, room // 4 + (1 << 20), 1)])
+    assert caught.value.code == "space"
+    budget.take([Need(home.store, room // 4, 1)])  # nothing was taken by what was refused
+
+
+def test_too_few_inodes_are_told_as_such(home: Home) -> None:
+    (home.root / "perenne.toml").write_text("reserve_gb = 0\n", encoding="utf-8")
+    with pytest.raises(Trouble) as caught:
+        Budget(home).take([Need(home.store, 1, 1 << 63)])
+    assert caught.value.detail["need"].endswith("inodes")
+
+
+def test_an_estimate_has_originals_once_masters_by_ending_and_what_each_core_has_in_hand(home: Home) -> None:
+    files = [("ảnh.JPG", GB), ("lạ.bin", GB)]
+    store, work, _ = taking(files, home)
+    again, _, _ = making(files, home)
+    assert store.bytes - again.bytes == pytest.approx(2 * GB, rel=0.001)
+    assert again.bytes == pytest.approx(21 * GB, rel=0.001)
+    assert work.bytes >= 21 * GB
+    assert not any(n.bytes or n.files for n in making([], home))
+
+
+@pytest.mark.slow
+def test_a_reprocessing_without_room_leaves_store_and_log_as_they_are(pipeline: Pipeline) -> None:
+    summary = pipeline.run()
+    before = {p: p.read_bytes() for folder in (pipeline.home.store, pipeline.home.log) for p in below(folder)}
+    (pipeline.home.root / "perenne.toml").write_text("reserve_gb = 1000000\n", encoding="utf-8")
+    pipeline.budget = Budget(pipeline.home)
+    settled = pipeline.migrate(summary.aip)  # which needs nothing
+    assert settled.version == summary.version
+    with pytest.raises(Trouble) as caught:
+        pipeline.migrate(summary.aip, Scope.ALL)
+    assert caught.value.code == "space"
+    assert {p: p.read_bytes() for folder in (pipeline.home.store, pipeline.home.log) for p in below(folder)} == before
