@@ -5,7 +5,8 @@ from prefect import State, flow, runtime
 from pydantic import BaseModel, Field
 
 from flows import ui
-from flows.nightly import named, stops_clearly, through
+from flows.nightly import named, through
+from flows.ui.stops import stops_clearly
 from tasks.config.home import home as the_home
 from tasks.report import phrases
 from tasks.sip.batch import in_inbox

@@ -1,8 +1,7 @@
 """Flow: batches → version 1 of their AIPs, or a supplement. The originals are safe when this ends."""
 
-from __future__ import annotations
-
-from dataclasses import dataclass
+# No `from __future__ import annotations`: Prefect resolves the types where the decorator was made.
+from collections.abc import Sequence
 from pathlib import Path
 
 from prefect import State, flow, get_run_logger, runtime
@@ -10,25 +9,22 @@ from prefect.futures import wait
 from prefect.states import Completed, Failed
 
 from flows.ui.run import run_id, threads, whole
+from flows.ui.stops import stops_clearly
 from tasks.aip.mend import mend
 from tasks.aip.progress import board
+from tasks.aip.space import Budget
 from tasks.config.home import home as the_home
-from tasks.premis import codes
 from tasks.report import phrases
-from tasks.sip.batch import BatchError, batch
-from tasks.sip.ingest import Ingested
+from tasks.sip.batch import Batch, BatchError, batch
+from tasks.sip.ingest import Refused
+from tasks.sip.taking import Ingested
 from tasks.store.ocfl import Store
 from tasks.survey import survey
+from tasks.tools.machine import CORES
 
-BUSY = "Another run is working on this AIP. It is taken up when that run ends."
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """A batch that was not taken, and why."""
-
-    batch: str
-    why: str
+GROUP = 25
+GROUPS_A_CORE = 8
+"""How many batches share a task at most, and how many tasks each core gets at least before batches share one."""
 
 
 @flow(
@@ -37,47 +33,36 @@ class Refused:
     task_runner=threads(),
     persist_result=False,
 )
+@stops_clearly
 def ingest(batches: list[str]) -> State:
     """Copy, digest, record and store every batch; a batch that cannot be taken does not stop the others."""
     home, log = the_home().prepare(), get_run_logger()
-    store = Store(home.store)
+    store, budget = Store(home.store), Budget(home)
     for done in mend(home, store, run_id()):
         log.warning("AIP %s after an interrupted run: %s. %s", done.aip, done.what, done.broken)
     board.begin("ingest", len(batches))
-    futures = {}
-    refused = []
-    for path in batches:
+    found: list[Ingested | Refused] = []
+    futures = []
+    for group in _groups(batches, found):
+        named = phrases.batches([one.name for one in group])
+        futures.append(survey.submit(named, whole(group), whole(home), whole(store), run_id(), whole(budget)))
+    wait(futures)
+    for future in futures:
+        found += future.result()
+    taken = [f for f in found if isinstance(f, Ingested)]
+    return _state(taken, [f for f in found if isinstance(f, Refused)])
+
+
+def _groups(batches: Sequence[str], found: list[Ingested | Refused]) -> list[list[Batch]]:
+    """The batches for each task run; what is none is refused into `found`."""
+    good = []
+    for path in dict.fromkeys(batches):
         try:
-            one = batch(Path(path))
+            good.append(batch(Path(path)))
         except BatchError as e:
-            refused.append(Refused(path, str(e)))
-            continue
-        futures[path] = survey.submit(one.name, whole(one), whole(home), whole(store), run_id())
-    wait(list(futures.values()))
-    taken: list[Ingested] = []
-    for path, future in futures.items():
-        try:
-            found = future.result()
-        except Exception as e:
-            # A fault of one batch, of its disk or of our own code: told, and the other batches of the night go on.
-            log.exception("%s", path)
-            refused.append(Refused(Path(path).name, str(e) or type(e).__name__))
-            continue
-        board.count()
-        if found is None:
-            refused.append(Refused(Path(path).name, BUSY))
-        elif found.version == 0:
-            refused.append(Refused(found.batch, _nothing(found)))
-        else:
-            taken.append(found)
-    return _state(taken, refused)
-
-
-def _nothing(found: Ingested) -> str:
-    """Why a batch has no AIP: not one of the things in it could be stored."""
-    first = found.troubles[0]
-    seen = codes.message(first.code, first.detail)
-    return f"nothing in it could be stored. First of {len(found.troubles)}: {seen}"
+            found.append(Refused(path, str(e)))
+    size = min(GROUP, -(-len(good) // (GROUPS_A_CORE * CORES))) or 1
+    return [good[first : first + size] for first in range(0, len(good), size)]
 
 
 def _state(taken: list[Ingested], refused: list[Refused]) -> State:

@@ -1,9 +1,9 @@
 """Flow: AIPs → their next versions. First run and reprocessing are the same code: the whole pipeline on one page."""
 
-from __future__ import annotations
-
+# No `from __future__ import annotations`: Prefect resolves the types where the decorator was made.
 import time
 import uuid
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,10 +13,12 @@ from prefect.futures import PrefectFuture, as_completed, wait
 
 from flows.ui import artifacts, states
 from flows.ui.run import run_id, threads, whole
+from flows.ui.stops import stops_clearly
 from tasks.aip.mend import mend
 from tasks.aip.plan import Choice, Scope
 from tasks.aip.progress import board
 from tasks.aip.session import Session
+from tasks.aip.space import Budget
 from tasks.config import unfinished
 from tasks.config.home import home as the_home
 from tasks.identify import identify
@@ -27,10 +29,12 @@ from tasks.policy.load import find, load
 from tasks.report import pages, phrases
 from tasks.report.summary import Summary, summarize
 from tasks.store.ocfl import Store
+from tasks.tools import shared
 from tasks.tools.machine import Finding, NotFit
-from tasks.tools.shared import shared
 
-IDENTIFY_FILES = 256
+PACKAGE_AIPS = 32
+KEPT_ROWS = 200
+"""Of each AIP so many files that need a person stay in memory for the end of the run; its report has them all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,10 @@ class Migrated:
     worked: int
     busy: tuple[str, ...]
 
+    def __add__(self, other: "Migrated") -> "Migrated":
+        """Both, one after the other."""
+        return Migrated(self.summaries + other.summaries, self.worked + other.worked, self.busy + other.busy)
+
 
 @flow(
     name="migrate",
@@ -50,6 +58,7 @@ class Migrated:
     task_runner=threads(),
     persist_result=False,
 )
+@stops_clearly
 def migrate(
     aips: list[str],
     names: list[str] | None = None,  # noqa: ARG001  shown as the run's name
@@ -65,59 +74,79 @@ def migrate(
     law = load(find(policy, home))
     store = Store(home.store)
     mend(home, store, run_id())
-    door = shared(home.work, (home.store,))
+    door = shared.shared(home.work, (home.store, home.inbox))
     if door.unloaded:
         raise NotFit([Finding("sealed code", False, f"{name}: {why}") for name, why in door.unloaded.items()])
-    session = Session(home, store, law, run_id(), door, reason=reason)
     choice = Choice(which, tuple(rules or ()), tuple(paths or ()))
-    with session.holding([uuid.UUID(a) for a in aips], choice) as busy:
+    waiting = deque(dict.fromkeys(map(uuid.UUID, aips)))
+    done, budget = Migrated((), 0, ()), Budget(home)
+    live = artifacts.ProgressArtifact()
+    while waiting:
+        session = Session(home, store, law, run_id(), door, reason=reason, budget=budget)
+        done += _wave(session, waiting, choice, live)
+    board.finish()
+    pages.index(home, done.summaries)
+    reports = f"http://127.0.0.1:{home.settings().reports_port}"
+    artifacts.publish(done.summaries, policy=law.id, seconds=time.monotonic() - began, reports=reports)
+    return states.finished(done.summaries, worked=bool(done.worked), night=night, data=(done,))
+
+
+def _wave(session: Session, waiting: deque[uuid.UUID], choice: Choice, live: artifacts.ProgressArtifact) -> Migrated:
+    """The next AIPs all the way: as many as memory holds at once, and no more."""
+    with session.holding(waiting, choice) as busy:
+        more = bool(waiting)
         for late in session.ahead_of_the_clock():
             get_run_logger().warning("The clock is behind the last event of AIP %s. Set it right.", late)
-        _identify(session)
+        _identify(session, more=more)
         chunks = plan(whole(session), whole(choice))
-        _normalize(session, chunks)
-        board.begin("package", len(session.open))
-        for _ in _in_turn(package.submit(_batch(session, a), a, whole(session)) for a in session.open):
-            board.count()
-        board.finish()
+        _normalize(session, chunks, live, more=more)
+        _package(session, more=more)
         summaries = tuple(
-            summarize(session.after(aip), one.known, law, one.languages, session.run)
+            summarize(session.after(aip), one.known, session.policy, one.languages, session.run)
             for aip, one in session.open.items()
         )
     for summary in summaries:
         if not summary.waiting:
-            unfinished.clear(home, summary.aip)
-    reports = f"http://127.0.0.1:{home.settings().reports_port}"
-    pages.write(home, summaries, law)
-    artifacts.publish(summaries, policy=law.id, seconds=time.monotonic() - began, reports=reports)
-    left = Migrated(summaries, len(chunks), tuple(map(str, busy)))
-    return states.finished(summaries, worked=bool(chunks), night=night, data=(left,))
+            unfinished.clear(session.home, summary.aip)
+        pages.write(session.home, summary, session.policy)
+    return Migrated(tuple(s.bounded(KEPT_ROWS) for s in summaries), len(chunks), tuple(map(str, busy)))
 
 
-def _batch(session: Session, aip: uuid.UUID) -> str:
-    return session.open[aip].ledger.about.batch
-
-
-def _identify(session: Session) -> None:
+def _identify(session: Session, *, more: bool) -> None:
     """Every file that is not known yet, in chunks over all AIPs."""
-    count = len(session.unidentified)
-    board.begin("identify", count)
-    starts = range(0, count, IDENTIFY_FILES)
+    board.begin("identify", len(session.unidentified), more=more)
     for _ in _in_turn(
-        identify.submit(f"identify {min(IDENTIFY_FILES, count - s)} files", s, s + IDENTIFY_FILES, whole(session))
-        for s in starts
+        identify.submit(f"identify {phrases.count(last - first, 'file')}", first, last, whole(session))
+        for first, last in session.portions()
     ):
         pass
 
 
-def _normalize(session: Session, chunks: Sequence[str]) -> None:
+def _normalize(session: Session, chunks: Sequence[str], live: artifacts.ProgressArtifact, *, more: bool) -> None:
     """Every chunk of work, two at a time on two cores, with the progress shown while it goes on."""
-    live = artifacts.ProgressArtifact()
+    board.begin("normalize", session.planned, more=more)
     for _ in _in_turn(normalize.submit(name, number, whole(session)) for number, name in enumerate(chunks)):
-        live.show(board.stages()[-1])
+        live.show(board.stage("normalize"))
+    board.finish()
     if chunks:
-        board.finish()
-        live.show(board.stages()[-1], last=True)
+        live.show(board.stage("normalize"), last=not more)
+
+
+def _package(session: Session, *, more: bool) -> None:
+    """The next version of each AIP; many small ones share a task."""
+    aips = list(session.open)
+    board.begin("package", len(aips), more=more)
+    starts = range(0, len(aips), PACKAGE_AIPS)
+    for done in _in_turn(
+        package.submit(_named(session, aips[s : s + PACKAGE_AIPS]), aips[s : s + PACKAGE_AIPS], whole(session))
+        for s in starts
+    ):
+        board.count(len(done))
+    board.finish()
+
+
+def _named(session: Session, aips: Sequence[uuid.UUID]) -> str:
+    return phrases.batches([session.open[aip].ledger.about.label for aip in aips])
 
 
 def _in_turn(futures: Iterator[PrefectFuture[Any]]) -> Iterator[Any]:
@@ -126,7 +155,9 @@ def _in_turn(futures: Iterator[PrefectFuture[Any]]) -> Iterator[Any]:
     try:
         for future in as_completed(waiting):
             yield future.result()
-    except BaseException:
+    except BaseException as error:
         board.stop.set()  # the AIPs' locks are ours until the last thread has put its file down
+        if not isinstance(error, Exception):  # cancelled, or asked to end at once: it puts its file down now
+            shared.close()
         wait(waiting)
         raise

@@ -2,50 +2,30 @@
 
 # No `from __future__ import annotations`: Prefect builds a form from the types themselves.
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import wraps
 from pathlib import Path
-from typing import ParamSpec
 
-from prefect import State, flow, get_run_logger, runtime, tags
+from prefect import State, flow, get_run_logger, tags
 from prefect.states import Failed
 
-from flows.ingest import Refused, ingest
+from flows.ingest import ingest
 from flows.migrate import Migrated, migrate
 from flows.ui import states
-from tasks.config.home import ConfigError, Home
+from flows.ui.stops import stops_clearly
+from tasks.config.home import Home
 from tasks.config.home import home as the_home
 from tasks.config.unfinished import marked
-from tasks.policy.load import PolicyError, find, load
-from tasks.premis import log
-from tasks.premis.log import LogError
-from tasks.premis.model import Trouble
+from tasks.policy.load import find, load
+from tasks.premis import codes, log
 from tasks.report import phrases
+from tasks.sip import bag
 from tasks.sip.batch import Batch, BatchError, batch, in_inbox, not_taken, ready
-from tasks.sip.ingest import Ingested
-from tasks.store.errors import StoreError
-from tasks.tools.machine import NotFit, fit
+from tasks.sip.ingest import Refused
+from tasks.sip.taking import Ingested
+from tasks.tools.machine import fit
 
-P = ParamSpec("P")
 TAGS = 20
 """A night of more batches is found by its name; so many tags fit on a run's page."""
-
-
-def stops_clearly(body: Callable[P, State]) -> Callable[P, State]:
-    """What keeps a whole run from going on becomes the state “Stopped” with a sentence, not a trace."""
-
-    @wraps(body)
-    def wrapped(*args: P.args, **kwargs: P.kwargs) -> State:
-        try:
-            state = body(*args, **kwargs)
-        except (NotFit, PolicyError, ConfigError, StoreError, LogError, BatchError, Trouble, OSError) as e:
-            get_run_logger().error("%s", e)
-            return states.stopped(str(e).splitlines()[0])
-        # What the state carries is for a caller in this process; a worker has none, and Prefect would stumble over it.
-        return state if runtime.deployment.id is None else state.model_copy(update={"data": None})
-
-    return wrapped
 
 
 @flow(name="nightly", flow_run_name=lambda: f"night of {datetime.now():%d %b %Y}", persist_result=False)
@@ -69,7 +49,7 @@ def nightly() -> State:
 def _due(one: Batch, quiet_s: float) -> bool:
     """Whether a batch is to be taken; one that cannot be read is, so that it is refused with its reason."""
     try:
-        return ready(one, quiet_s=quiet_s, now=time.time())
+        return ready(one, quiet_s=quiet_s, now=time.time()) or bag.complete(one)
     except BatchError:
         return True
 
@@ -84,6 +64,7 @@ def through(
 ) -> State:
     """Batches all the way: refuse what cannot be done before a file is touched, then ingest once and migrate once."""
     fit(home)
+    log.check_clock(home.log)
     load(find(policy, home))
     seal_days(home)
     with tags(*(b.name for b in batches[:TAGS])):
@@ -96,7 +77,7 @@ def through(
     if night:
         aips |= {aip: str(aip)[:8] for aip in marked(home) if aip not in aips}
     if not aips:
-        return states.stopped(_refusals(refused)) if refused else states.finished((), worked=False)
+        return _none(refused)
     names = list(aips.values())
     with tags(*names[:TAGS], *(str(aip)[:8] for aip in list(aips)[:TAGS])):
         state = migrate([str(a) for a in aips], names, policy, reason, night=night, return_state=True)
@@ -121,6 +102,17 @@ def close(state: State, refused: list[Refused], *, new: int, night: bool) -> Sta
         told = f"{_refusals(refused)} {phrases.message(done[0].summaries)}".strip()
         return Failed(name="Needs a person", message=told, data=done[0].summaries)
     return final
+
+
+def _none(refused: list[Refused]) -> State:
+    """Nothing was taken: there was nothing, or each delivery is its producer's to mend, or something is wrong here."""
+    if not refused:
+        return states.finished((), worked=False)
+    if stop := next((r for r in refused if r.code and codes.stops(r.code)), None):
+        return states.stopped(f"{stop.code}: {_refusals(refused)}")
+    if all(r.code for r in refused):
+        return Failed(name="Needs a person", message=_refusals(refused))
+    return states.stopped(_refusals(refused))
 
 
 def _refusals(refused: list[Refused]) -> str:

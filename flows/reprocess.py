@@ -9,12 +9,14 @@ from pydantic import BaseModel, Field
 
 from flows import ui
 from flows.migrate import migrate
-from flows.nightly import close, stops_clearly
+from flows.nightly import close
 from flows.ui import states
+from flows.ui.stops import stops_clearly
 from tasks.aip.find import UnknownAip, find_aips, labels
 from tasks.aip.plan import Scope
 from tasks.config.home import home as the_home
 from tasks.policy.load import find, load
+from tasks.premis.log import check_clock
 from tasks.tools.machine import fit
 
 AIPS = labels(the_home())
@@ -80,6 +82,7 @@ def again(
     """Reprocess AIPs that answer to their id, the start of it, or their batch's name."""
     home = the_home().prepare()
     fit(home)
+    check_clock(home.log)
     load(find(policy, home))
     try:
         found: dict[UUID, str] = find_aips(home, aips)

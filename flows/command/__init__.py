@@ -7,7 +7,7 @@ import sys
 
 
 def main() -> None:
-    """The entry point; exit codes: 0 good, 1 a person is needed, 2 wrong use or policy, 3 machine not fit."""
+    """The entry point; exit codes: 0 good, 1 a person is needed, 2 wrong use or policy, 3 machine to be mended."""
     os.umask(0o027)  # what Perenne writes is for its own group; worker and server inherit this
     from flows.command.app import app
 

@@ -3,33 +3,28 @@
 from __future__ import annotations
 
 import sys
-from enum import IntEnum
 
 import typer
 
 from flows.command import ask, run, show, up
+from flows.command.exits import Exit
 from flows.command.stack import StackError
 from tasks.aip.find import UnknownAip
 from tasks.config.home import ConfigError
+from tasks.config.home import home as the_home
 from tasks.policy.load import PolicyError
 from tasks.premis.log import LogError
+from tasks.premis.model import Trouble
+from tasks.report.stops import is_the_machines, stop
 from tasks.sip.batch import BatchError
 from tasks.store.errors import StoreError
 from tasks.tools.machine import NotFit
 
-
-class Exit(IntEnum):
-    """What the shell is told (DESIGN §9)."""
-
-    GOOD = 0
-    PERSON = 1
-    USE = 2
-    MACHINE = 3
-
-
 cli = typer.Typer(
     name="perenne",
     help="Format migration for archives: every file becomes a checked master, or a reason why not.",
+    epilog="Exit codes: 0 all good; 1 something in what was named needs a person; 2 wrong use, settings or policy; "
+    "3 the machine, a disk, the store or the log has to be mended; 130 stopped by you.",
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
@@ -49,15 +44,20 @@ def app() -> int:
         return _not_fit(e)
     except StackError as e:
         return _say(e, Exit.MACHINE)
-    except (StoreError, LogError, OSError) as e:
-        return _say(e, Exit.PERSON)
+    except (StoreError, LogError, Trouble, MemoryError, OSError) as e:
+        why = stop(e, the_home())
+        return _say(f"✕ {why.code}  {why.message}" if why.code else why.message, _exit(why.code))
     except KeyboardInterrupt:
         sys.stderr.write("Stopped. The same command goes on from here.\n")
-        return 130
+        return Exit.INTERRUPTED
     return Exit.GOOD
 
 
-def _say(error: Exception, code: Exit) -> int:
+def _exit(code: str) -> Exit:
+    return Exit.MACHINE if is_the_machines(code) else Exit.PERSON
+
+
+def _say(error: Exception | str, code: Exit) -> int:
     sys.stderr.write(show.clean(f"{error}\n"))
     return code
 
@@ -66,7 +66,11 @@ def _not_fit(error: NotFit) -> int:
     for finding in error.findings:
         sys.stderr.write(f"✕ {finding.name:14} {finding.told}\n")
     packages = sorted({p for f in error.findings for p in f.packages})
+    if error.trouble:
+        return _say(stop(error, the_home()).message, Exit.MACHINE)
     sys.stderr.write("\nNot fit yet. No file was touched.\n")
     if packages:
-        sys.stderr.write(f"  sudo apt-get install -y --no-install-recommends {' '.join(packages)}\n")
+        sys.stderr.write(
+            f"  sudo apt-get install -y --no-install-recommends {' '.join(packages)}\n  or: make install\n"
+        )
     return Exit.MACHINE

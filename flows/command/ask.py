@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
@@ -10,7 +12,8 @@ from uuid import UUID
 import typer
 
 from flows.command import show
-from tasks.aip.find import find_aips, names
+from tasks.aip.coverage import Coverage, coverage, holdings
+from tasks.aip.find import batch_of, find_aip, find_aips, names
 from tasks.aip.ledger import ORIGINALS
 from tasks.config.home import Home
 from tasks.config.home import home as the_home
@@ -19,8 +22,8 @@ from tasks.policy.rules import Policy, Rule
 from tasks.premis import codes, log
 from tasks.premis.model import Ending, Event
 from tasks.report import phrases
-from tasks.report.standing import standing
-from tasks.report.summary import WORST, Summary
+from tasks.report.standing import refusals, standing
+from tasks.report.summary import WORST, Summary, by_batch
 from tasks.sip.batch import in_inbox
 from tasks.store.export import export as export_version
 from tasks.store.ocfl import Store
@@ -56,12 +59,23 @@ def status(
     law = load(find(policy or home.settings().policy, home))
     wanted = list(find_aips(home, aips)) if aips else [aip for aip, _ in names(home)]
     summaries = standing(home, wanted, law)
-    waiting = sorted({b.name for b in in_inbox(home.inbox)} - {name for _, name in names(home)})
+    waiting = sorted({b.name for b in in_inbox(home.inbox)} - {batch_of(name) for _, name in names(home)})
+    refused = refusals(home, (b.name for b in in_inbox(home.inbox)))
     if json:
-        show.answer({"batches": [s.as_json() for s in summaries], "inbox": waiting})
+        told = {name: row.as_json() for name, row in refused.items()}
+        answer = {"batches": by_batch(summaries), "inbox": waiting, "refused": told}
+        show.answer(answer | {"verification": _covered(home).as_json()})
     else:
-        _status(summaries, waiting, full=bool(aips))
-    raise typer.Exit(1 if any(s.needing for s in summaries) else 0)
+        _status(summaries, [name for name in waiting if name not in refused], full=bool(aips))
+        for name, row in refused.items():
+            show.fault(row, name)
+        if not aips and summaries:
+            show.say(f"Verified: {phrases.covered(_covered(home))}")
+    raise typer.Exit(1 if refused or any(s.needing for s in summaries) else 0)
+
+
+def _covered(home: Home) -> Coverage:
+    return coverage(holdings(home, Store(home.store)), days=home.settings().verify_days, now=datetime.now(UTC))
 
 
 def _status(summaries: list[Summary], waiting: list[str], *, full: bool) -> None:
@@ -101,8 +115,7 @@ def history(
     Example: perenne history văn-bản-2003 báo-cáo/quý-1.doc
     """
     home = the_home().prepare()
-    (found,) = find_aips(home, [aip])
-    path = _logical(home, found, file)
+    found, path = _logical(home, list(find_aips(home, [aip])), file)
     events = log.history(home.log, found, path)
     if json:
         show.answer([_event_json(e) for e in events])
@@ -112,13 +125,16 @@ def history(
         _event(e)
 
 
-def _logical(home: Home, aip: UUID, file: str) -> str:
-    """The logical path that a person means: with or without `originals/`, matched after NFC. Raises BadParameter."""
-    seen = {o.path for e in log.read(home.log, aip=aip) for o in e.objects}
+def _logical(home: Home, aips: Sequence[UUID], file: str) -> tuple[UUID, str]:
+    """The logical path that a person means, and its AIP: with or without `originals/`, matched after NFC.
+
+    Raises BadParameter.
+    """
+    seen = {(o.path, aip) for aip in aips for e in log.read(home.log, aip=aip) for o in e.objects}
     wanted = unicodedata.normalize("NFC", file)
-    for path in sorted(seen):
+    for path, aip in sorted(seen):
         if unicodedata.normalize("NFC", path) in (wanted, ORIGINALS + wanted):
-            return path
+            return aip, path
     raise typer.BadParameter(f"the log knows no file {file!r} in this AIP")
 
 
@@ -163,10 +179,10 @@ def export(
     Example: perenne export văn-bản-2003 /tmp/out --version 1
     """
     home = the_home().prepare()
-    (found,) = find_aips(home, [aip])
+    found = find_aip(home, aip)
     store = Store(home.store)
     inventory = store.inventory(found)
-    assert inventory is not None  # find_aips names only what the store holds
+    assert inventory is not None  # find_aip names only what the store holds
     number = version or inventory.head
     if not 1 <= number <= inventory.head:
         raise typer.BadParameter(f"there is no version {number}; the head is {inventory.head}")

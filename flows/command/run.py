@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import logging
-import signal
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from flows.command import show, stack
+from flows.command.ending import Ending
+from flows.command.exits import Exit
 from tasks.aip.find import find_aips
 from tasks.aip.plan import Scope
 from tasks.aip.progress import board
 from tasks.config.home import Home
 from tasks.config.home import home as the_home
 from tasks.policy.load import find, load
-from tasks.report.summary import Summary
+from tasks.premis.log import check_clock
+from tasks.report.stops import is_the_machines
+from tasks.report.summary import Summary, by_batch
 from tasks.sip.batch import batch as batch_at
 from tasks.tools.machine import fit
 
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
     from prefect import State
 
 Json = Annotated[bool, typer.Option("--json", help="Answer in JSON on stdout.")]
-INTERRUPTED = 130
 Policy = Annotated[str, typer.Option(help="A policy's name or file.")]
 
 
@@ -100,28 +101,36 @@ def reprocess(
 
 def verify(
     aips: Annotated[list[str] | None, typer.Argument(metavar="[AIP…]", help="Ids or batch names; none: all.")] = None,
+    share: Annotated[bool, typer.Option(help="Only the day's share, so that verify_days cover everything.")] = False,
+    minutes: Annotated[int, typer.Option(min=0, help="Begin no further AIP after so many minutes; 0: no limit.")] = 0,
+    gb: Annotated[int, typer.Option(min=0, help="Read about so many gigabytes; 0: no limit.")] = 0,
     json: Json = False,
 ) -> None:
-    """Read every stored byte and compare its digest; changes nothing.
+    """Read stored bytes and compare their digests, those first that were not read for longest; changes nothing.
 
-    Example: perenne verify
+    Example: perenne verify --minutes 60
     """
     home = the_home().prepare()
     find_aips(home, aips or [])
-    with stack.server(home):
+
+    def start() -> State:
         from flows import verify as flows
 
-        _quiet_prefect()
-        state = flows.verify(flows.VerifyOptions(aips=aips or []), return_state=True)
-    checked = [c.as_json() for c in _data(state)]
+        much = "the day's share" if share else "everything"
+        options = flows.VerifyOptions(aips=aips or [], how_much=much, minutes=minutes, gigabytes=gb)
+        return flows.verify(options, return_state=True)
+
+    state, _ = _worked(home, start)
+    *read, covered = _data(state) or (None,)
     if json:
-        show.answer({"aips": checked, "message": state.message})
+        told = {"aips": [r.as_json() for r in read], "message": state.message}
+        show.answer(told | {"verification": covered.as_json() if covered else None})
     else:
         show.say(state.message or "")
-        for row in checked:
-            for fault in row["faults"]:
-                show.say(f"✕ {row['aip']}  {fault}")
-    raise typer.Exit(0 if state.is_completed() else 1)
+        for one in read:
+            for fault in one.faults:
+                show.say(f"{'✕' if fault in one.alarms else '…'} {one.batch}  {fault}")
+    raise typer.Exit(_code(state, ()))
 
 
 def _ready(policy: str) -> Home:
@@ -129,6 +138,7 @@ def _ready(policy: str) -> Home:
     home = the_home().prepare()
     load(find(policy or home.settings().policy, home))
     fit(home)
+    check_clock(home.log)
     return home
 
 
@@ -139,12 +149,9 @@ def _place(home: Home, name: str) -> Path:
 
 def _finish(home: Home, start: Callable[[], State], *, json: bool) -> None:
     began = time.monotonic()
-    with stack.server(home) as address, show.progress(quiet=json):
-        _quiet_prefect()
-        _sweep(home, address)
-        signal.signal(signal.SIGINT, _stop_softly)
-        ready = time.monotonic() - began
-        state = start()
+    with show.progress(quiet=json):
+        state, working = _worked(home, start)
+    ready = working - began
     seconds = time.monotonic() - began
     summaries: tuple[Summary, ...] = _data(state)
     if state.name == "Stopped":
@@ -158,12 +165,27 @@ def _finish(home: Home, start: Callable[[], State], *, json: bool) -> None:
     raise typer.Exit(_code(state, summaries))
 
 
+def _worked(home: Home, start: Callable[[], State]) -> tuple[State, float]:
+    """The run's last state, and when it could begin; one that was ended at once ends the command here."""
+    with stack.server(home) as address:
+        _quiet_prefect()
+        _sweep(home, address)
+        ready, ended, state = time.monotonic(), Ending(), None
+        with ended.watched(address):
+            state = start()
+    if ended.why or state is None:
+        raise typer.Exit(Exit.INTERRUPTED)
+    return state, ready
+
+
 def _code(state: State, summaries: tuple[Summary, ...]) -> int:
+    from flows.ui.states import code_of
+
+    if state.name == "Stopped":  # before the board: a run that could not go on tells its other threads to stop, too
+        return Exit.MACHINE if is_the_machines(code_of(state)) else Exit.PERSON
     if board.stop.is_set():
-        return INTERRUPTED
-    if state.name == "Stopped" or any(s.needing for s in summaries):
-        return 1
-    return 0 if state.is_completed() else 1
+        return Exit.INTERRUPTED
+    return Exit.GOOD if state.is_completed() and not any(s.needing for s in summaries) else Exit.PERSON
 
 
 def _json(home: Home, state: State, summaries: tuple[Summary, ...], seconds: float) -> dict[str, Any]:
@@ -171,7 +193,7 @@ def _json(home: Home, state: State, summaries: tuple[Summary, ...], seconds: flo
         "run": str(state.state_details.flow_run_id),
         "state": state.name,
         "message": state.message,
-        "batches": [s.as_json() for s in summaries],
+        "batches": by_batch(summaries),
         "seconds": round(seconds, 1),
         "stages": [{"name": s.name, "files": s.files, "seconds": round(s.seconds, 2)} for s in board.stages()],
         "report": str(home.reports / "index.html"),
@@ -202,11 +224,3 @@ def _quiet_prefect() -> None:
         for handler in logging.getLogger(name).handlers:
             if type(handler).__name__ == "PrefectConsoleHandler":
                 handler.setLevel(logging.CRITICAL)
-
-
-def _stop_softly(_: int, __: FrameType | None) -> None:
-    """Ctrl-C stops after the files in hand; a second one at once."""
-    if board.stop.is_set():
-        raise KeyboardInterrupt
-    board.stop.set()
-    sys.stderr.write("\nStopping after the files in hand; the same command goes on from there.\n")

@@ -4,22 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import time
+import uuid
 from datetime import timedelta
 from typing import Any
 
 from prefect.automations import Automation
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterId,
+    FlowRunFilterParentFlowRunId,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+    TaskRunFilter,
+    TaskRunFilterState,
+    TaskRunFilterStateType,
+)
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.events.actions import ChangeFlowRunState
 from prefect.events.schemas.automations import EventTrigger, Posture
 from prefect.exceptions import PrefectHTTPStatusError
-from prefect.states import Cancelling, Crashed
+from prefect.states import Cancelled, Cancelling, Crashed
 
 from tasks.config.home import Home
 from tasks.config.locks import holders
 
 ALIVE = (StateType.RUNNING, StateType.PENDING, StateType.CANCELLING)
+GOING_ON = (*ALIVE, StateType.SCHEDULED, StateType.PAUSED)
 ZOMBIES = "crash zombie flows"
 HEARTBEAT = "prefect.flow-run.heartbeat"
 ENDS = ("Completed", "Failed", "Cancelled", "Crashed")
@@ -70,6 +81,31 @@ def _root(client: SyncPrefectClient, run: FlowRun) -> str:
             break
         run = client.read_flow_run(parent)
     return str(run.id)
+
+
+def to_be_cancelled(run: uuid.UUID) -> bool:
+    """Whether somebody asked, on Prefect's page, for the end of this run."""
+    with _client() as client:
+        state = client.read_flow_run(run).state
+    return state is not None and (state.is_cancelling() or state.is_cancelled())
+
+
+def cancelled(run: uuid.UUID, message: str) -> None:
+    """Tell a run that this process ended, and all that went on below it, as cancelled: no state stays false."""
+    with _client() as client:
+        waiting, below = [run], list[uuid.UUID]()
+        while waiting:
+            below += waiting
+            parents = FlowRunFilter(parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=waiting))
+            waiting = [r.id for r in client.read_flow_runs(flow_run_filter=parents, limit=PAGE)]
+        for one in client.read_flow_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=below)), limit=PAGE):
+            # Prefect tells a run that an exception of ours ended as crashed; nothing crashed.
+            if one.state is None or not one.state.is_final() or one.state.is_crashed():
+                client.set_flow_run_state(one.id, Cancelled(message=message), force=True)
+        going_on = TaskRunFilter(state=TaskRunFilterState(type=TaskRunFilterStateType(any_=list(GOING_ON))))
+        mine = FlowRunFilter(id=FlowRunFilterId(any_=below))
+        for task in client.read_task_runs(flow_run_filter=mine, task_run_filter=going_on, limit=PAGE):
+            client.set_task_run_state(task.id, Cancelled(message=message), force=True)
 
 
 def cancel_all(limit_s: float) -> None:

@@ -156,7 +156,7 @@ def result(home: Home, summaries: Sequence[Summary], *, worked: bool, seconds: f
 
 
 def _numbers(summaries: Sequence[Summary]) -> None:
-    notes = sum(len({r.file for r in s.notes}) for s in summaries)
+    notes = sum(s.noted for s in summaries)
     for ending in reversed(WORST):
         count = sum(s.ended.get(ending, 0) for s in summaries)
         if count:

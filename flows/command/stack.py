@@ -8,10 +8,11 @@ import json
 import os
 import socket
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 """The checkout; Perenne is installed editable from it."""
 START_LIMIT_S = 90.0
 POOL = "local"
+_LOOK_S, _REFUSALS = 3.0, 4
 
 
 class StackError(Exception):
@@ -77,6 +79,25 @@ def server(home: Home) -> Iterator[Address]:
         fcntl.flock(start, fcntl.LOCK_UN)
         os.environ.update(environment(home, address.port))
         yield address
+
+
+def watch(address: Address, gone: Callable[[], None]) -> None:
+    """Call `gone` in a thread of its own when nothing listens at the address any more; a busy server still does."""
+
+    def look() -> None:
+        refused = 0
+        while refused < _REFUSALS:
+            time.sleep(_LOOK_S)
+            try:
+                socket.create_connection(("127.0.0.1", address.port), timeout=_LOOK_S).close()
+                refused = 0
+            except ConnectionRefusedError:
+                refused += 1
+            except OSError:
+                continue
+        gone()
+
+    threading.Thread(target=look, name="watch", daemon=True).start()
 
 
 def prefect(*arguments: str) -> list[str]:

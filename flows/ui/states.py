@@ -8,6 +8,7 @@ from typing import Any, cast
 from prefect import State
 from prefect.states import Completed, Failed
 
+from tasks.premis import codes
 from tasks.report import phrases
 from tasks.report.summary import Summary
 
@@ -40,6 +41,12 @@ def nothing_ready(names: Sequence[str], minutes: int) -> State:
 def stopped(message: str) -> State:
     """The run itself could not go on; nothing was lost."""
     return Failed(name="Stopped", message=message)
+
+
+def code_of(state: State) -> str:
+    """The code that a stopped run begins its message with; "" for a sentence alone."""
+    code = (state.message or "").partition(":")[0]
+    return code if state.name == "Stopped" and code in codes.CODES else ""
 
 
 def data_of(state: State) -> tuple[Any, ...]:

@@ -19,11 +19,16 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 """What a page may load: nothing."""
 
 
-def write(home: Home, summaries: Sequence[Summary], policy: Policy) -> list[Path]:
-    """Write `<aip>.html` for each summary and an `index.html` of all; returns the pages."""
+def write(home: Home, summary: Summary, policy: Policy) -> Path:
+    """Write `<aip>.html`, the report of one AIP; returns the page."""
     home.reports.mkdir(parents=True, exist_ok=True)
-    pages = [_put(home.reports / f"{s.aip}.html", page(s, policy)) for s in summaries]
-    return [*pages, _put(home.reports / "index.html", _index(home.reports, summaries))]
+    return _put(home.reports / f"{summary.aip}.html", page(summary, policy))
+
+
+def index(home: Home, summaries: Sequence[Summary]) -> Path:
+    """Write `index.html`: links to every report there is; those of `summaries` say how they stand."""
+    home.reports.mkdir(parents=True, exist_ok=True)
+    return _put(home.reports / "index.html", _index(home.reports, summaries))
 
 
 def page(summary: Summary, policy: Policy) -> str:

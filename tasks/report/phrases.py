@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from tasks.aip.coverage import Coverage
 from tasks.premis.model import Ending
 from tasks.report.summary import Summary
 
@@ -49,7 +50,7 @@ def message(summaries: Sequence[Summary]) -> str:
     """What a Prefect state says: news first, 70 letters are shown."""
     files, good = sum(s.files for s in summaries), sum(s.good for s in summaries)
     needing = [s for s in summaries if s.needing]
-    notes = sum(len({r.file for r in s.notes}) for s in summaries)
+    notes = sum(s.noted for s in summaries)
     bad = sum(s.needing for s in summaries)
     if not bad:
         tail = f" {count(notes, 'note')}." if notes else ""
@@ -61,6 +62,15 @@ def message(summaries: Sequence[Summary]) -> str:
         return f"{bad:,} of {files:,} {person}: {kinds or 'the store'}. Open the artifact “summary”."
     where = ", ".join(f"{s.needing} in {s.batch}" for s in needing[:5])
     return f"{count(len(summaries), 'batch', 'batches')}, {count(files, 'file')}. {bad:,} {person}: {where}."
+
+
+def covered(one: Coverage) -> str:
+    """How much of the holding was read lately: `94 % of 1.20 GB read within 30 days; 3 AIPs never.`"""
+    if not one.aips:
+        return "The store is empty."
+    part = 100 * one.bytes_read // one.bytes if one.bytes else 100
+    never = f"; {count(one.never, 'AIP')} never" if one.never else ""
+    return f"{part} % of {size(one.bytes)} read within {count(one.days, 'day')}{never}."
 
 
 def duration(seconds: float) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tasks.aip.find import batch_of
 from tasks.aip.ledger import ORIGINALS, Known, Ledger
 from tasks.aip.plan import current
 from tasks.policy.rules import Policy
@@ -65,11 +66,16 @@ class Summary:
     ended: Mapping[Ending, int]
     attention: tuple[Row, ...]  # needs a person, worst first
     notes: tuple[Row, ...]
+    alarm: bool  # the store no longer holds what was stored
+    new: int  # files whose trouble came in the run that was asked about
+    unsafe: int  # files whose bytes are not in the store
+    noted: int  # files with a note
     masters: int
     events: int
     settled_since: str
     worked: bool  # the run that was asked about did something here
     waiting: tuple[Row, ...] = ()  # the next run takes it up
+    more: int = 0  # rows of `attention` that `bounded` left out
 
     @property
     def good(self) -> int:
@@ -79,18 +85,17 @@ class Summary:
     @property
     def needing(self) -> int:
         """Files that need a person: held or failed; and one more when the store itself does."""
-        alarm = any(r.code == "fixity-broken" and not r.rule for r in self.attention)
-        return self.ended.get(Ending.HELD, 0) + self.ended.get(Ending.FAILED, 0) + alarm
+        return self.ended.get(Ending.HELD, 0) + self.ended.get(Ending.FAILED, 0) + self.alarm
 
-    @property
-    def new(self) -> int:
-        """Files whose trouble came in the run that was asked about."""
-        return len({r.file for r in self.attention if r.new})
-
-    @property
-    def unsafe(self) -> int:
-        """Files whose bytes are not in the store."""
-        return len({r.file for r in (*self.attention, *self.waiting) if not r.stored})
+    def bounded(self, rows: int) -> Summary:
+        """The same, with every count as it is, and of each kind of row the first `rows`: a run keeps it in memory."""
+        return replace(
+            self,
+            attention=self.attention[:rows],
+            notes=self.notes[:rows],
+            waiting=self.waiting[:rows],
+            more=self.more + max(0, len(self.attention) - rows),
+        )
 
     def as_json(self) -> dict[str, Any]:
         """The summary with stable, documented keys (DESIGN §9)."""
@@ -98,12 +103,35 @@ class Summary:
             "batch": self.batch,
             "aips": [{"id": str(self.aip), "version": self.version}],
             "files": self.files,
-            "ended": {e.value: self.ended.get(e, 0) for e in Ending} | {"notes": len({r.file for r in self.notes})},
+            "ended": {e.value: self.ended.get(e, 0) for e in Ending} | {"notes": self.noted},
             "masters": self.masters,
             "events": self.events,
             "attention": [r.as_json() for r in self.attention],
+            "attention_left_out": self.more,
             "waiting": [r.as_json() for r in self.waiting],
         }
+
+
+def by_batch(summaries: Iterable[Summary]) -> list[dict[str, Any]]:
+    """The summaries as JSON, those of one batch's parts put together."""
+    found: dict[str, dict[str, Any]] = {}
+    for one in summaries:
+        name = batch_of(one.batch)
+        told = one.as_json() | {"batch": name}
+        found[name] = _together(found[name], told) if name in found else told
+    return list(found.values())
+
+
+def _together(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """Lists one after the other, numbers added up, also those of an inner table."""
+    return {
+        key: _together(value, other[key])
+        if isinstance(value, dict)
+        else value
+        if isinstance(value, str)
+        else value + other[key]
+        for key, value in one.items()
+    }
 
 
 def summarize(
@@ -117,16 +145,27 @@ def summarize(
     settled = [event for events in by_file.values() for event in events if event is not None]
     bad = sorted((e for e in settled if e.ending in (Ending.HELD, Ending.FAILED)), key=codes.worst_first)
     noted = [e for e in settled if e.outcome is Outcome.WARNING and e.ending in (Ending.DONE, Ending.KEPT)]
-    waiting = [path for path, events in by_file.items() if _worst(events) is Ending.WAITING]
+    noted += _noted_on_arrival(ledger, {path: _worst(events) for path, events in by_file.items()})
+    alarm = _alarm(ledger)
+    attention = tuple(row(e, run) for e in (*alarm, *bad))
+    notes = tuple(row(e, run) for e in sorted(noted, key=codes.worst_first))
+    said = {e.source.path: e for e in ledger.events if e.source and e.ending is Ending.WAITING}
+    waiting = tuple(
+        _pending(path, said.get(path), run) for path, events in by_file.items() if _worst(events) is Ending.WAITING
+    )
     return Summary(
-        batch=ledger.about.batch or str(ledger.id),
+        batch=ledger.about.label or str(ledger.id),
         aip=ledger.id,
         version=ledger.head,
         files=len(by_file),
         ended=Counter(_worst(events) for events in by_file.values()),
-        attention=tuple(_row(e, run) for e in (*_alarm(ledger), *bad)),
-        waiting=tuple(_pending(ledger, path, run) for path in waiting),
-        notes=tuple(_row(e, run) for e in sorted(noted, key=codes.worst_first)),
+        attention=attention,
+        waiting=waiting,
+        notes=notes,
+        alarm=bool(alarm),
+        new=len({r.file for r in attention if r.new}),
+        unsafe=len({r.file for r in (*attention, *waiting) if not r.stored}),
+        noted=len({r.file for r in notes}),
         masters=sum(path.startswith("masters/") for path in ledger.state),
         events=len(ledger.events),
         settled_since=max((e.time.isoformat() for e in settled), default=""),
@@ -141,9 +180,25 @@ def _worst(events: Iterable[Event | None]) -> Ending:
 
 
 def _alarm(ledger: Ledger) -> list[Event]:
-    """The last fixity check, when it found that the store no longer holds what was stored."""
+    """What the last fixity check found wrong, when the store no longer holds what was stored."""
     checks = [e for e in ledger.events if e.type is EventType.FIXITY]
-    return [replace(checks[-1], ending=Ending.FAILED)] if checks and checks[-1].outcome is Outcome.FAIL else []
+    if not checks or checks[-1].outcome is not Outcome.FAIL:
+        return []
+    found = [e for e in checks if e.run == checks[-1].run and e.code and e.outcome is Outcome.FAIL]
+    return [replace(e, ending=Ending.FAILED) for e in found]
+
+
+def _noted_on_arrival(ledger: Ledger, ended: Mapping[str, Ending]) -> list[Event]:
+    """What was worth knowing when the originals that stand today came in: their names, mostly."""
+    now = {file.path: file.sha256 for file, _ in ledger.originals}
+    return [
+        replace(e, ending=ended[e.source.path])
+        for e in ledger.events
+        if e.type is EventType.INGESTION
+        and e.outcome is Outcome.WARNING
+        and e.source is not None
+        and now.get(e.source.path) == e.source.sha256
+    ]
 
 
 def _not_stored(ledger: Ledger) -> dict[str, Event]:
@@ -157,8 +212,9 @@ def _not_stored(ledger: Ledger) -> dict[str, Event]:
     return {path: event for path, event in last.items() if path not in stored}
 
 
-def _row(event: Event, run: uuid.UUID | None) -> Row:
-    path = event.source.path if event.source else ""
+def row(event: Event, run: uuid.UUID | None) -> Row:
+    """An event as people see it; new when it came in that run."""
+    path = event.source.path if event.source else event.detail.get("path", "")
     return Row(
         file=path.removeprefix(ORIGINALS),
         ending=event.ending or Ending.WAITING,
@@ -172,11 +228,10 @@ def _row(event: Event, run: uuid.UUID | None) -> Row:
     )
 
 
-def _pending(ledger: Ledger, path: str, run: uuid.UUID | None) -> Row:
+def _pending(path: str, said: Event | None, run: uuid.UUID | None) -> Row:
     """A file that the next run takes up: the last thing that was said of it."""
-    said = [e for e in ledger.events if e.source and e.source.path == path and e.ending is Ending.WAITING]
-    if said:
-        return _row(said[-1], run)
+    if said is not None:
+        return row(said, run)
     return Row(
         path.removeprefix(ORIGINALS),
         Ending.WAITING,

@@ -116,8 +116,9 @@ def test_the_index_links_every_report_that_is_there_also_those_of_earlier_runs(t
     law, home = policy(tmp_path), Home(tmp_path / "home")
     first = replace(summary(batch="<lô> & 1", done=1), aip=uuid.UUID(int=1))
     second = replace(summary(batch="lô-2", files=2, held=2), aip=uuid.UUID(int=2))
-    pages.write(home, [first], law)
-    pages.write(home, [second], law)
+    for one in (first, second):
+        pages.write(home, one, law)
+        pages.index(home, [one])
     index = (home.reports / "index.html").read_text(encoding="utf-8")
     assert f'href="{first.aip}.html"' in index
     assert f'href="{second.aip}.html"' in index
@@ -129,11 +130,11 @@ def test_a_strange_file_among_the_reports_is_not_linked(tmp_path: Path) -> None:
     home = Home(tmp_path / "home")
     home.reports.mkdir(parents=True)
     (home.reports / "evil.html").write_text("<title>x</title>", encoding="utf-8")
-    pages.write(home, [summary(done=1)], policy(tmp_path))
+    pages.index(home, [summary(done=1)])
     assert "evil" not in (home.reports / "index.html").read_text(encoding="utf-8")
 
 
 def test_writing_leaves_no_temporary_file(tmp_path: Path) -> None:
     home = Home(tmp_path / "home")
-    written = pages.write(home, [summary(done=1)], policy(tmp_path))
+    written = [pages.write(home, summary(done=1), policy(tmp_path)), pages.index(home, [summary(done=1)])]
     assert sorted(home.reports.iterdir()) == sorted(written)

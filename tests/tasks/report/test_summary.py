@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tasks.premis.model import Ending
 from tasks.report import phrases
-from tests.tasks.report.standings import ended, policy, refused, standing
+from tests.tasks.report.standings import ended, policy, refused, row, standing, summary
 
 OTHER = uuid.UUID(int=7)
 
@@ -132,6 +132,27 @@ def test_notes_are_told_apart_from_trouble(tmp_path: Path) -> None:
 
 def test_the_json_has_the_documented_keys(tmp_path: Path) -> None:
     told = standing(tmp_path, policy(tmp_path), ["a.pdf"], []).as_json()
-    assert set(told) == {"batch", "aips", "files", "ended", "masters", "events", "attention", "waiting"}
+    assert set(told) == {
+        "batch",
+        "aips",
+        "files",
+        "ended",
+        "masters",
+        "events",
+        "attention",
+        "attention_left_out",
+        "waiting",
+    }
     assert set(told["ended"]) == {"done", "kept", "held", "failed", "waiting", "notes"}
     assert set(told["waiting"][0]) == {"file", "ended", "code", "seen", "do", "rule", "time"}
+
+
+def test_a_bounded_summary_keeps_every_count_and_the_worst_rows() -> None:
+    rows = tuple(row(f"{n}.pdf") for n in range(5))
+    whole = summary(files=5, attention=rows, notes=rows[:3], held=5)
+    short = whole.bounded(2)
+    assert short.attention == rows[:2]
+    assert short.notes == rows[:2]
+    assert short.more == 3
+    assert (short.needing, short.new, short.noted) == (whole.needing, whole.new, whole.noted) == (5, 5, 3)
+    assert short.bounded(1).more == 4

@@ -1,0 +1,100 @@
+"""What the machine cannot do ends with exit code 3, what a person must look at with 1, wrong use with 2."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from flows.command import run
+from flows.ui import states
+from tasks.aip.progress import board
+from tasks.premis import codes
+from tasks.report.stops import is_the_machines
+from tests.test_full import namespaces
+
+ROOT = Path(__file__).resolve().parents[2]
+PERENNE = [sys.executable, "-c", "from flows.command import main; main()"]
+
+
+def perenne(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    env = {**os.environ, "PERENNE_HOME": str(home)}
+    return subprocess.run([*PERENNE, *arguments], env=env, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_every_stop_but_wrong_settings_and_rules_is_the_machines() -> None:
+    stopped = {name for name in codes.CODES if codes.stops(name)}
+    assert {name for name in codes.CODES if is_the_machines(name)} == stopped - {"policy-invalid", "settings-invalid"}
+    assert not is_the_machines("")
+
+
+def test_the_code_of_a_stopped_run_is_read_from_its_state() -> None:
+    assert states.code_of(states.stopped("space: lô: no room")) == "space"
+    assert states.code_of(states.stopped("The ingest stopped.")) == ""
+
+
+def test_a_run_that_the_machine_stopped_halfway_is_not_told_as_stopped_by_a_person() -> None:
+    board.stop.set()  # so do the threads of a run whose disk is full
+    try:
+        assert run._code(states.stopped("disk-full: /store is full"), ()) == 3
+        assert run._code(states.stopped("The ingest stopped."), ()) == 1
+    finally:
+        board.stop.clear()
+
+
+@pytest.mark.slow
+def test_a_command_whose_batch_has_no_room_ends_with_3_and_the_next_one_takes_it(tmp_path: Path) -> None:
+    home, one = tmp_path / "home", tmp_path / "lô-1"
+    home.mkdir()
+    one.mkdir()
+    (one / "a.bin").write_bytes(b"a")
+    ports = f"server_port = {25000 + os.getpid() % 5000}\n"
+    (home / "perenne.toml").write_text(f"{ports}reserve_gb = 1000000\n")
+    refused = perenne(home, "run", str(one))
+    assert refused.returncode == 3, refused.stderr
+    assert "Stopped: space: lô-1: " in refused.stderr
+    assert not list((home / "log").rglob("*.parquet"))
+    assert not list((home / "store" / "ocfl").rglob("inventory.json"))
+    (home / "perenne.toml").write_text(ports)
+    assert perenne(home, "run", str(one)).returncode == 0
+
+
+@pytest.mark.slow
+def test_a_broken_store_ends_with_3_and_wrong_settings_with_2(tmp_path: Path) -> None:
+    (tmp_path / "store" / "ocfl").mkdir(parents=True)
+    broken = perenne(tmp_path, "status")
+    assert (broken.returncode, broken.stderr.split()[:2]) == (3, ["✕", "store-broken"])
+    (tmp_path / "perenne.toml").write_text("colour = 3\n")
+    assert perenne(tmp_path, "status").returncode == 2
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not namespaces(), reason="no mount namespace can be made here")
+@pytest.mark.parametrize("program", ["tesseract", "soffice", "java", "bwrap"])
+def test_a_program_that_is_gone_ends_with_3_before_a_file_is_touched(tmp_path: Path, program: str) -> None:
+    home, one = tmp_path / "home", tmp_path / "lô-1"
+    one.mkdir()
+    (one / "a.bin").write_bytes(b"a")
+    real = shutil.which(program, path="/usr/bin:/bin")
+    assert real is not None
+    (tmp_path / "nothing").touch(mode=0o644)  # in its place lies what cannot be started
+    script = 'mount --bind "$1" "$2" && shift 2 && exec "$@"'
+    alone = ["unshare", "-m" if os.geteuid() == 0 else "-Urm", "sh", "-c", script, "sh", str(tmp_path / "nothing")]
+    command = [*alone, str(Path(real).resolve()), *PERENNE, "run", str(one)]
+    env = {**os.environ, "PERENNE_HOME": str(home)}
+    done = subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 3, done.stderr
+    assert f"{program} is missing" in done.stderr
+    assert "make install" in done.stderr
+    assert not any((home / "store").iterdir())
+    assert not any((home / "log").iterdir())
+
+
+def test_a_command_loads_no_prefect_before_its_server_is_known() -> None:
+    # Prefect would start a server of its own, and a kill of the command would leave it behind.
+    asked = "import sys, flows.command.app, flows.command.run; print('prefect' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True).stdout == "False\n"
