@@ -7,7 +7,7 @@ PYTHON = $$(for p in python3.11 python3 /usr/bin/python3; do \
 	"$$p" -c 'import sys; raise SystemExit(sys.version_info[:2] != (3, 11))' 2>/dev/null && { command -v "$$p"; break; }; done)
 BIN = .venv/bin
 # What the tests need besides: git applies the diff of docs/new-path.md, pgrep looks for orphans.
-TEST_PACKAGES = git procps
+TEST_PACKAGES = git procps strace
 PACKAGES = $$(sed 's/\#.*//' packages.txt)
 
 ## run: install what is missing, then take a demo delivery (or BATCH=/any/folder) all the way.
@@ -27,7 +27,7 @@ test: install-tests
 	@$(MAKE) --no-print-directory lint
 	$(BIN)/pytest -q
 
-## check: the fast part, under a minute
+## check: lint and the fast tests
 check: install-tests lint
 	$(BIN)/pytest -q -m 'not slow'
 

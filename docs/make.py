@@ -304,8 +304,9 @@ def cli_page() -> str:
     """The help of every verb, as `--help` prints it."""
     return page(
         "The perenne command",
-        "Exit codes: 0 all good · 1 something in what was named needs a person, or the run stopped · 2 wrong use or "
-        "policy · 3 machine not fit. Every answering verb has `--json`: the answer on stdout, progress on stderr.",
+        "Exit codes: 0 all good · 1 something in what was named needs a person · 2 wrong use, settings or policy · "
+        "3 the machine, a disk, the store or the log has to be mended · 130 stopped by you. Every answering verb has "
+        "`--json`: the answer on stdout, progress on stderr.",
         *(f"## {name}\n\n{_fenced(text)}" if name else _fenced(text) for name, text in helps().items()),
     )
 
