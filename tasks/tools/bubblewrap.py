@@ -12,22 +12,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from enum import Enum
-from functools import cache
 from pathlib import Path
 
 from tasks.premis.model import Trouble
-
-PLAIN_UID = 64200
-"""The uid (and gid) of residents when started as root; sealed jobs take the ones above it, one for each zygote.
-
-From the range of systemd's DynamicUser=, so that no account of the machine owns it.
-"""
-
-_LAST_UID = 65000
+from tasks.tools.footing import Footing, footing
 
 CODE = Path(__file__).resolve().parents[1]
 """The `tasks` folder, the only part of the checkout that is seen inside."""
@@ -45,54 +35,14 @@ ENVIRONMENT: Mapping[str, str] = {
 """The whole environment of everything that runs inside, but for HOME and TMPDIR."""
 
 _SYSTEM_LINKS = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
+_LINKS = ("/bin", "/sbin", "/lib", "/lib64", "/dev")
 _ETC = (
     "alternatives", "fonts", "ghostscript", "java*", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "libreoffice",
     "localtime", "mime.types", "papersize", "xdg",
 )  # fmt: skip
 _VAR = ("cache/fontconfig", "lib/ghostscript", "lib/libreoffice")
 _NAMESPACES = ("--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try")
-_CAP_SYS_ADMIN = 21
 _TMP_BYTES = 1 << 30
-
-
-class Footing(Enum):
-    """With which rights we were started; it decides which namespaces the sandbox is made of."""
-
-    ROOT = "root"
-    USER = "ordinary user"
-    BARE_ROOT = "root without CAP_SYS_ADMIN"
-
-
-@cache
-def footing() -> Footing:
-    """How this process was started."""
-    if os.geteuid() != 0:
-        return Footing.USER
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    effective = next(line.split()[1] for line in status.splitlines() if line.startswith("CapEff:"))
-    return Footing.ROOT if int(effective, 16) >> _CAP_SYS_ADMIN & 1 else Footing.BARE_ROOT
-
-
-def takes_plain_uid() -> bool:
-    """Whether whoever lives inside must leave root for a plain uid; only then does PLAIN_UID exist inside."""
-    return footing() is Footing.ROOT
-
-
-def claim_uid() -> tuple[int, socket.socket]:
-    """A uid above PLAIN_UID that no other process of this machine has claimed, and what holds the claim.
-
-    The kernel counts processes by uid, so two jobs with the same one would use up each other's limit. The claim is
-    the name of a socket, which the kernel frees when it is closed, at the latest with this process.
-    """
-    for uid in range(PLAIN_UID + 1, _LAST_UID + 1):
-        claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        try:
-            claim.bind(f"\0perenne-uid-{uid}")
-        except OSError:
-            claim.close()
-            continue
-        return uid, claim
-    raise Trouble("tool-missing", tool=f"bubblewrap (no uid from {PLAIN_UID} to {_LAST_UID} is free)")
 
 
 def command(
@@ -110,11 +60,11 @@ def command(
     `read`: more host paths, seen read-only under their own names. `read_at`: path inside -> host folder, read-only.
     `write`: path inside -> host folder, writable. `capabilities`: kept by the program, all others are dropped.
     `folders`: empty folders, to be mounted upon. `proc`: where the processes are shown; /proc leads there.
-    Raises Trouble("tool-missing") without bubblewrap.
+    Raises Trouble("no-sandbox") without bubblewrap.
     """
     program = shutil.which("bwrap")
     if program is None:
-        raise Trouble("tool-missing", tool="bubblewrap")
+        raise Trouble("no-sandbox", bubblewrap="missing", landlock="not tried")
     argv = [program, *_namespaces(), "--new-session", "--as-pid-1", "--hostname", "job", "--cap-drop", "ALL"]
     for capability in capabilities:
         argv += ["--cap-add", capability]
@@ -146,6 +96,13 @@ def system_paths() -> tuple[Path, ...]:
     etc = (path for name in _ETC for path in sorted(Path("/etc").glob(name)))
     var = (Path("/var", name) for name in _VAR)
     return (Path("/usr"), *etc, *(path for path in var if path.exists()))
+
+
+def readable() -> tuple[str, ...]:
+    """What a job reads besides its own files, for Landlock: the system, our code and the Python that runs it."""
+    system = (str(path) for path in system_paths())
+    code = (str(name) for path in code_paths() for name in (path.absolute(), path.resolve()))
+    return (*system, *_LINKS, *code)
 
 
 def _namespaces() -> list[str]:

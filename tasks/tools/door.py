@@ -1,8 +1,8 @@
 """The one door: every byte of a producer's file is met behind it, in a sealed job.
 
 A door owns one zygote for each core, started when first needed and replaced when it dies, and lends them to the
-threads of the process. `kill -9` of the process leaves nothing behind: each zygote watches it, and is pid 1 of all
-that it ever started.
+threads of the process. `kill -9` of the process leaves nothing behind: each zygote watches it, and ends all that
+it ever started.
 """
 
 from __future__ import annotations
@@ -22,8 +22,10 @@ from types import TracebackType
 from typing import Self
 
 from tasks.premis.model import Agent, Limits, Trouble
-from tasks.tools import bubblewrap, folders, worker
+from tasks.tools import folders, worker
 from tasks.tools.answers import Json
+from tasks.tools.floor import Floor, found
+from tasks.tools.footing import claim_uid
 from tasks.tools.job import Job
 from tasks.tools.resident.kinds import Options
 from tasks.tools.residents import Answer, Residents
@@ -58,14 +60,17 @@ class Door:
         cores: int | None = None,
         extra_paths: tuple[Path, ...] = (),
         options: Options | None = None,
+        floor: Floor | None = None,
     ) -> None:
         """Open it: remove what dead owners left, start the first zygote and let a job see whether all can be read.
 
         `work`: folder for jobs and slots. `sources`: folders (store, inbox) whose large files are shown to jobs
         without a copy. `cores`: how many jobs at a time; by default, the cores that we may use. `extra_paths`: Python
-        files to be sealed modules too, called by their stem. `options`: of the resident programs.
-        Raises Trouble "tool-missing" when bubblewrap is missing or may not work here.
+        files to be sealed modules too, called by their stem. `options`: of the resident programs. `floor`: what holds
+        the jobs; by default, the best that this machine gives.
+        Raises Trouble "no-sandbox" when this machine gives none that holds, or hides our own code from it.
         """
+        self.floor = floor or found()
         self.sources = tuple(path.resolve() for path in sources)
         self._work = work.resolve()
         self._options = options
@@ -76,6 +81,8 @@ class Door:
         self._lock = threading.Lock()
         self._residents: Residents | None = None
         self._owned = folders.Owned(self._work / "jobs")
+        if self.floor is Floor.LANDLOCK:
+            self._owned.path.chmod(0o711)  # a plain uid walks to its job, and sees no other's name
         self._slots = [self._slot() for _ in range(self._cores)]
         self._free: queue.LifoQueue[_Slot] = queue.LifoQueue()  # the warm one first
         for slot in reversed(self._slots):
@@ -184,7 +191,7 @@ class Door:
         with self._open():
             with self._lock:
                 if self._residents is None:
-                    self._residents = Residents(self._work, cores=self._cores, options=self._options)
+                    self._residents = Residents(self._work, cores=self._cores, options=self._options, floor=self.floor)
                 residents = self._residents
             return residents.ask(
                 resident,
@@ -220,9 +227,9 @@ class Door:
 
     def _slot(self) -> _Slot:
         # A uid for each zygote, because the kernel counts the processes of a uid, whichever job they belong to.
-        if not bubblewrap.takes_plain_uid():
+        if not self.floor.takes_plain_uid():
             return _Slot(None, None)
-        return _Slot(*bubblewrap.claim_uid())
+        return _Slot(*claim_uid())
 
     def _started(self, slot: _Slot) -> Sandbox:
         if slot.sandbox is not None and not slot.sandbox.alive():
@@ -241,7 +248,7 @@ class Door:
         """A new zygote; once more, when something ended it while it started: no file is to blame for that."""
         for again in (True, False):
             try:
-                return Sandbox(self._owned.path, sources=self.sources, uid=uid, extra=self._extra)
+                return Sandbox(self.floor, self._owned.path, sources=self.sources, uid=uid, extra=self._extra)
             except Trouble as trouble:
                 if trouble.code != "tool-crash" or not again or self._closed.is_set():
                     raise
@@ -251,7 +258,9 @@ class Door:
         with self.job() as job:
             hidden = job.call(f"{worker.__name__}:{worker.unreachable.__name__}")
         if hidden:
-            raise Trouble("tool-missing", tool=f"bubblewrap (a job cannot read {', '.join(hidden)})")
+            lack = f"a job cannot reach {', '.join(hidden)}"
+            boxed = self.floor is Floor.BUBBLEWRAP
+            raise Trouble("no-sandbox", bubblewrap=lack if boxed else "does not work", landlock=lack)
 
 
 def _crash(gone: SandboxGone) -> Trouble:

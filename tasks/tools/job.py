@@ -18,8 +18,11 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from tasks.premis.model import Agent, Limits, Trouble
-from tasks.tools import answers, bubblewrap, folders, programs
+from tasks.tools import answers, folders, programs
 from tasks.tools.answers import Json
+from tasks.tools.floor import Floor
+from tasks.tools.footing import CAP_DAC_READ_SEARCH, CAP_SETPCAP, may, open_to_all
+from tasks.tools.kernel import landlock_abi
 from tasks.tools.residents import Answer
 from tasks.tools.sandbox import Outcome
 from tasks.tools.wire import Bound, Order
@@ -34,6 +37,9 @@ EXCERPT_BYTES = 64 << 20
 LEAST_ROOM = 4 << 20
 """With fewer bytes left in the work folder, what fails may fail for that."""
 _FOR_WANT_OF_ROOM = {"tool-crash", "product-missing", "source-damaged", "unexpected", "output-too-large"}
+
+WITHOUT_BUBBLEWRAP = "sandbox without bubblewrap"
+"""The agent that each event of a job behind the fence names."""
 
 _FUNCTION = re.compile(r"\w+(\.\w+)*:\w+")
 _TAIL_CHARACTERS = 4000
@@ -56,6 +62,7 @@ class Runner(Protocol):
     """What a job needs of its door."""
 
     sources: tuple[Path, ...]
+    floor: Floor
 
     def run(self, order: Order, request: bytes) -> Outcome:
         """Run one sealed call. Raises Trouble when its zygote dies."""
@@ -126,7 +133,7 @@ class Job:
             if not stat.S_ISREG(status.st_mode):
                 raise OSError(f"not a regular file: {source}")
             if status.st_size > COPIED_BYTES and (bound := self._shown(source, name, status)):
-                (self.folder / inside).touch(exist_ok=False)
+                self._show(inside, bound)
                 self._bound[inside] = (bound, source)
             else:
                 self._copy(reader, inside, status.st_size)
@@ -189,6 +196,7 @@ class Job:
         self.used(own)
         for library in self._runner.libraries(module):
             self.used(library)
+        self._held_by()
         order = Order(self.folder.name, self.limits, tuple(bound for bound, _ in self._bound.values()))
         request = json.dumps({"function": function, "args": args, "kwargs": kwargs}).encode()
         outcome = self._runner.run(order, request)
@@ -217,6 +225,7 @@ class Job:
             raise self.room(trouble) from None
         for agent in answer.agents:
             self.used(agent)
+        self._held_by()
         said = hashlib.sha256(answer.stderr_tail.encode()).hexdigest()
         self._runs.append(Run(resident, answer.seconds, 0.0, said, answer.stderr_tail[-_TAIL_CHARACTERS:]))
         return answer.reply
@@ -232,6 +241,11 @@ class Job:
             return trouble
         return Trouble("disk-full", folder=str(self.folder.parent), free=size(free))
 
+    def _held_by(self) -> None:
+        """Record the lesser sandbox: who reads the event must know that it was not the box."""
+        if self._runner.floor is Floor.LANDLOCK:
+            self.used(Agent(WITHOUT_BUBBLEWRAP, f"Landlock {landlock_abi()}"))
+
     def _last(self) -> str:
         return self._runs[-1].what if self._runs else "perenne"
 
@@ -242,14 +256,27 @@ class Job:
             self.used(Agent(name, found))
 
     def _shown(self, source: Path, name: str, status: os.stat_result) -> Bound | None:
-        # A plain uid is not the file's owner, so what is not for everybody must be copied for it.
-        if bubblewrap.takes_plain_uid() and not status.st_mode & stat.S_IROTH:
-            return None
         real = source.parent.resolve() / source.name
+        if self._runner.floor.takes_plain_uid() and not self._may_be_shown(real, status):
+            return None
         for number, folder in enumerate(self._runner.sources):
             if real.is_relative_to(folder):
                 return Bound(name, number, str(real.relative_to(folder)), status.st_dev, status.st_ino)
         return None
+
+    def _may_be_shown(self, real: Path, status: os.stat_result) -> bool:
+        # A plain uid is not the file's owner, so what is not for everybody must be copied for it.
+        if self._runner.floor is Floor.LANDLOCK:
+            return may(CAP_DAC_READ_SEARCH, CAP_SETPCAP) or open_to_all(real)
+        return bool(status.st_mode & stat.S_IROTH)
+
+    def _show(self, inside: str, bound: Bound) -> None:
+        # In the box the file itself is mounted there; behind the fence its name leads to it.
+        place = self.folder / inside
+        if self._runner.floor is Floor.LANDLOCK:
+            place.symlink_to(self._runner.sources[bound.source] / bound.path)
+        else:
+            place.touch(exist_ok=False)
 
     def _copy(self, reader: BinaryIO, inside: str, expected: int) -> None:
         target = self.folder / inside

@@ -9,9 +9,10 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import signal
 import stat
 import struct
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from pathlib import Path
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
@@ -24,7 +25,9 @@ _MS_REMOUNT, _MS_BIND, _MS_REC, _MS_PRIVATE, _MS_RELATIME = 32, 4096, 16384, 1 <
 _KEPT_BY_REMOUNT = {1: MS_RDONLY, 2: MS_NOSUID, 4: MS_NODEV, 8: MS_NOEXEC, 1024: 1024, 2048: 2048, 4096: _MS_RELATIME}
 
 _PR_SET_SECCOMP, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS, _PR_CAP_AMBIENT = 22, 24, 38, 47
-_PR_CAP_AMBIENT_CLEAR_ALL = 4
+_PR_SET_SECUREBITS, _SECBIT_NO_SETUID_FIXUP = 28, 1 << 2
+_PR_CAP_AMBIENT_RAISE, _PR_CAP_AMBIENT_CLEAR_ALL = 2, 4
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _LINUX_CAPABILITY_VERSION_3 = 0x20080522
 
 
@@ -89,18 +92,44 @@ def no_new_privileges() -> None:
     _call("prctl", _PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
 
 
-def forbid_capabilities() -> None:
-    """Empty the bounding and ambient sets, so that no program can have a capability again. Needs CAP_SETPCAP."""
+def forbid_capabilities(but: int | None = None) -> None:
+    """Empty the bounding and ambient sets, so that no program can have a capability again, `but` for one.
+
+    Needs CAP_SETPCAP.
+    """
     last = int(Path("/proc/sys/kernel/cap_last_cap").read_text(encoding="ascii"))
     for capability in range(last + 1):
-        _call("prctl", _PR_CAPBSET_DROP, capability, 0, 0, 0)
+        if capability != but:
+            _call("prctl", _PR_CAPBSET_DROP, capability, 0, 0, 0)
     _call("prctl", _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
 
 
-def drop_capabilities() -> None:
-    """Give up every capability that this process holds."""
+def keep_capabilities() -> None:
+    """From now on a change of uid leaves the capabilities as they are, and access(2) counts them. Needs CAP_SETPCAP."""
+    _call("prctl", _PR_SET_SECUREBITS, _SECBIT_NO_SETUID_FIXUP, 0, 0, 0)
+
+
+def drop_capabilities(but: int | None = None) -> None:
+    """Give up every capability that this process holds, `but` for one, which the programs that it starts have too."""
     header = struct.pack("Ii", _LINUX_CAPABILITY_VERSION_3, 0)
-    _call("capset", header, bytes(24))
+    if but is None:
+        _call("capset", header, bytes(24))
+        return
+    _call("capset", header, struct.pack("IIIIII", *[1 << but] * 3, 0, 0, 0))
+    _call("prctl", _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, but, 0, 0)
+
+
+# --- processes -----------------------------------------------------------------------------------------------------
+
+
+def adopt_orphans() -> None:
+    """Whatever loses its parent below this process becomes its child, not that of process 1."""
+    _call("prctl", _PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def die_with_parent() -> None:
+    """End this process when the thread that made it ends. Forgotten by a change of uid."""
+    _call("prctl", _PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
 
 
 # --- Landlock ------------------------------------------------------------------------------------------------------
@@ -109,12 +138,16 @@ _SYS_LANDLOCK_CREATE_RULESET, _SYS_LANDLOCK_ADD_RULE, _SYS_LANDLOCK_RESTRICT_SEL
 _LANDLOCK_CREATE_RULESET_VERSION, _LANDLOCK_RULE_PATH_BENEATH = 1, 1
 
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
-_MAKE_CHAR, _MAKE_BLOCK, _REFER, _TRUNCATE, _IOCTL_DEV = 1 << 6, 1 << 11, 1 << 13, 1 << 14, 1 << 15
+_MAKE_CHAR, _MAKE_SOCK, _MAKE_BLOCK, _REFER, _TRUNCATE, _IOCTL_DEV = 1 << 6, 1 << 9, 1 << 11, 1 << 13, 1 << 14, 1 << 15
 _FIRST_ABI = (1 << 13) - 1
 _ON_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL_DEV
 _READ = _EXECUTE | _READ_FILE | _READ_DIR
 _BIND_TCP_AND_CONNECT_TCP = 3
 _SCOPE_ABSTRACT_SOCKETS_AND_SIGNALS = 3
+SCOPING_ABI = 6
+"""The first version of Landlock that keeps signals in."""
+TRUNCATING_ABI = 3
+"""The first one that keeps files from being cut off."""
 
 
 def landlock_abi() -> int:
@@ -123,24 +156,40 @@ def landlock_abi() -> int:
     return max(0, version)
 
 
-def landlock_ruleset(read: Iterable[str], write: Iterable[str]) -> int:
+def landlock_ruleset(read: Iterable[str], write: Iterable[str], sockets: Iterable[str] = ()) -> int:
     """A ruleset that forbids every file outside `read` and `write`, TCP, and signals to processes outside.
 
-    Returns a descriptor for landlock(). Paths that do not exist are left out, and what the kernel's version does not
-    know is not forbidden by it.
+    In the folders of `sockets` socket files may be made, and nothing else. Returns a descriptor for landlock(). Paths
+    that do not exist are left out, and what the kernel's version does not know is not forbidden by it.
     """
     abi = landlock_abi()
     handled = _FIRST_ABI
     handled |= (_REFER if abi >= 2 else 0) | (_TRUNCATE if abi >= 3 else 0) | (_IOCTL_DEV if abi >= 5 else 0)
     network = _BIND_TCP_AND_CONNECT_TCP if abi >= 4 else 0
-    scoped = _SCOPE_ABSTRACT_SOCKETS_AND_SIGNALS if abi >= 6 else 0
-    attributes = struct.pack("QQQ", handled, network, scoped)
-    ruleset = _call("syscall", _SYS_LANDLOCK_CREATE_RULESET, attributes, len(attributes), 0)
+    ruleset = _ruleset(handled, network, _SCOPE_ABSTRACT_SOCKETS_AND_SIGNALS if abi >= SCOPING_ABI else 0)
     for path in read:
         _allow(ruleset, path, _READ)
     for path in write:
         _allow(ruleset, path, handled & ~(_MAKE_CHAR | _MAKE_BLOCK | _EXECUTE))
+    for path in sockets:
+        _allow(ruleset, path, _MAKE_SOCK)
     return ruleset
+
+
+def landlock_scope() -> int:
+    """A ruleset that forbids nothing but signals and abstract sockets to processes outside. Needs SCOPING_ABI."""
+    return _ruleset(0, 0, _SCOPE_ABSTRACT_SOCKETS_AND_SIGNALS)
+
+
+def landlock_allow(ruleset: int, fd: int) -> None:
+    """Let the one file behind `fd` be read; the rule is bound to the file, whatever its name leads to later."""
+    rule = struct.pack("=Qi", _READ_FILE, fd)
+    _call("syscall", _SYS_LANDLOCK_ADD_RULE, ruleset, _LANDLOCK_RULE_PATH_BENEATH, rule, 0)
+
+
+def _ruleset(files: int, network: int, scoped: int) -> int:
+    attributes = struct.pack("QQQ", files, network, scoped)
+    return _call("syscall", _SYS_LANDLOCK_CREATE_RULESET, attributes, len(attributes), 0)
 
 
 def landlock(ruleset: int) -> None:
@@ -196,14 +245,43 @@ _REFUSED: tuple[tuple[str, int | None, int | None], ...] = (
     ("ioperm", 173, None),
 )  # fmt: skip
 
+# Refused besides where the kernel's ipc is shared with others.
+_OF_OTHERS_IPC: tuple[tuple[str, int | None, int | None], ...] = (
+    ("shmat", 30, 196), ("shmctl", 31, 195), ("semop", 65, 193), ("semtimedop", 220, 192), ("semctl", 66, 191),
+    ("msgsnd", 69, 189), ("msgrcv", 70, 188), ("msgctl", 71, 187), ("mq_unlink", 241, 181),
+)  # fmt: skip
+# Refused for any process but the own one, where others have the same uid.
+_OF_OTHERS: tuple[tuple[str, int | None, int | None], ...] = (
+    ("prlimit64", 302, 261), ("sched_setaffinity", 203, 122), ("sched_setparam", 142, 118),
+    ("sched_setscheduler", 144, 119), ("sched_setattr", 314, 274), ("setpriority", 141, 140), ("ioprio_set", 251, 30),
+)  # fmt: skip
+# Answered with success and not done, where the files of others have the same owner: Landlock does not guard a file's
+# attributes, and those of a job's own files do not matter to anybody.
+_ATTRIBUTES: tuple[tuple[str, int | None, int | None], ...] = (
+    ("chmod", 90, None), ("fchmod", 91, 52), ("fchmodat", 268, 53), ("fchmodat2", 452, 452),
+    ("chown", 92, None), ("fchown", 93, 55), ("lchown", 94, None), ("fchownat", 260, 54),
+    ("utime", 132, None), ("utimes", 235, None), ("futimesat", 261, None), ("utimensat", 280, 88),
+    ("setxattr", 188, 5), ("lsetxattr", 189, 6), ("fsetxattr", 190, 7), ("setxattrat", 463, 463),
+    ("removexattr", 197, 14), ("lremovexattr", 198, 15), ("fremovexattr", 199, 16), ("removexattrat", 466, 466),
+    ("file_setattr", 469, 469),
+)  # fmt: skip
+_AF_UNIX = 1
+_CONNECT = ("connect", 42, 203)
+
 _SECCOMP_MODE_FILTER = 2
 _RET_ALLOW, _RET_ERRNO, _RET_KILL_PROCESS = 0x7FFF0000, 0x00050000, 0x80000000
 _LOAD, _RETURN, _IF_EQUAL, _IF_AT_LEAST, _IF_ANY_BIT = 0x20, 0x06, 0x15, 0x35, 0x45
 _NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT = 0, 4, 16  # offsets in struct seccomp_data
 
 
-def seccomp_filter(machine: str) -> bytes | None:
-    """The filter for seccomp() on `machine` (as uname says); None where we have no table of its system calls."""
+def seccomp_filter(
+    machine: str, *, own_ipc: bool = True, own_uid: bool = True, local: Container[str] = ()
+) -> bytes | None:
+    """The filter for seccomp() on `machine` (as uname says); None where we have no table of its system calls.
+
+    `own_ipc`, `own_uid`: whether no process and no file outside shares them. `local`: which of "socket" and
+    "socketpair" may be used, for sockets that reach no other machine (AF_UNIX).
+    """
     if machine not in _AUDIT_ARCH:
         return None
     refuse = _RET_ERRNO | errno.EPERM
@@ -214,16 +292,37 @@ def seccomp_filter(machine: str) -> bytes | None:
     ]
     if machine == "x86_64":
         program += _when(_IF_AT_LEAST, _X32_BIT, then=refuse)
-    for _name, x86_64, aarch64 in _REFUSED:
-        number = x86_64 if machine == "x86_64" else aarch64
-        if number is not None:
-            program += _when(_IF_EQUAL, number, then=refuse)
+    rows = [row for row in _REFUSED if row[0] not in local]
+    for number in _numbers(machine, rows + ([] if own_ipc else list(_OF_OTHERS_IPC))):
+        program += _when(_IF_EQUAL, number, then=refuse)
+    for number in _numbers(machine, [] if own_uid else _ATTRIBUTES):
+        program += _when(_IF_EQUAL, number, then=_RET_ERRNO)
+    for number in _numbers(machine, [] if own_uid else _OF_OTHERS):
+        program += _unless_first_is(number, 0, refuse)
+    for number in _numbers(machine, [row for row in _REFUSED if row[0] in local]):
+        program += _unless_first_is(number, _AF_UNIX, refuse)
     # clone3 hides its flags in memory, which a filter cannot read; ENOSYS makes the C library fall back to clone.
     program += _when(_IF_EQUAL, _CLONE3, then=_RET_ERRNO | errno.ENOSYS)
     program += _when(_IF_EQUAL, _CLONE[machine], then=None, otherwise=_RET_ALLOW)
     program += [_step(_LOAD, _FIRST_ARGUMENT), *_when(_IF_ANY_BIT, _CLONE_ANY_NAMESPACE, then=refuse)]
     program.append(_step(_RETURN, _RET_ALLOW))
     return b"".join(program)
+
+
+def seccomp_without_connect(machine: str) -> bytes | None:
+    """A filter that refuses to reach any socket, for a program that others reach; None as seccomp_filter()."""
+    if machine not in _AUDIT_ARCH:
+        return None
+    (connect,) = _numbers(machine, [_CONNECT])
+    return b"".join(
+        (
+            _step(_LOAD, _ARCHITECTURE),
+            *_when(_IF_EQUAL, _AUDIT_ARCH[machine], then=None, otherwise=_RET_KILL_PROCESS),
+            _step(_LOAD, _NUMBER),
+            *_when(_IF_EQUAL, connect, then=_RET_ERRNO | errno.EPERM),
+            _step(_RETURN, _RET_ALLOW),
+        )
+    )
 
 
 def seccomp(program: bytes) -> None:
@@ -235,6 +334,22 @@ def seccomp(program: bytes) -> None:
 
 def _step(code: int, value: int, when_true: int = 0, when_false: int = 0) -> bytes:
     return struct.pack("HBBI", code, when_true, when_false, value)
+
+
+def _numbers(machine: str, rows: Iterable[tuple[str, int | None, int | None]]) -> list[int]:
+    numbers = (x86_64 if machine == "x86_64" else aarch64 for _, x86_64, aarch64 in rows)
+    return [number for number in numbers if number is not None]
+
+
+def _unless_first_is(number: int, wanted: int, refuse: int) -> list[bytes]:
+    # For this system call alone: refused unless its first argument (its lower half) is the wanted one.
+    return [
+        _step(_IF_EQUAL, number, 0, 4),
+        _step(_LOAD, _FIRST_ARGUMENT),
+        _step(_IF_EQUAL, wanted, 0, 1),
+        _step(_RETURN, _RET_ALLOW),
+        _step(_RETURN, refuse),
+    ]
 
 
 def _when(test: int, value: int, *, then: int | None, otherwise: int | None = None) -> list[bytes]:

@@ -12,7 +12,10 @@ from pathlib import Path
 
 from tasks.config.home import Home
 from tasks.premis.model import Trouble
+from tasks.tools import floor
 from tasks.tools.door import Door
+from tasks.tools.floor import Floor
+from tasks.tools.kernel import landlock_abi
 from tasks.tools.programs import TOOLS, Tool, fault, lines, probe
 from tasks.tools.resident import kinds
 from tasks.tools.words import size
@@ -26,7 +29,9 @@ LEAST_MEMORY = 1 << 30
 """Bytes that one core's work takes: 190 MB for the run, 223 for Prefect's server, some 180 for a sealed job and 510 for
 LibreOffice, or 435 for veraPDF (peaks of PSS in a run over 260 real files, halved where two cores were at work)."""
 LANGUAGES = ("eng", "fra", "vie")
-NEEDED = ("bubblewrap", "LibreOffice", "Java", "tesseract")
+NEEDED = ("LibreOffice", "Java", "tesseract")
+REPLACED = "bubblewrap"
+"""The package that a run can do without, where Landlock takes its place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +75,8 @@ def examine(home: Home, *, root: Path = ROOT, tools: Sequence[Tool] = TOOLS) -> 
     programs = list(_programs(tools))
     java = all(f.good for f in programs if f.name == "Java")
     judge = [_judge(home)] if java else []
-    return [*_packages(), *programs, *judge, _languages(home, tools), *_disks(home), memory(root)]
+    held = holding(next(tool for tool in tools if tool.name == REPLACED))
+    return [*_packages(), held, *programs, *judge, _languages(home, tools), *_disks(home), memory(root)]
 
 
 def fit(home: Home, *, root: Path = ROOT, tools: Sequence[Tool] = TOOLS) -> None:
@@ -78,6 +84,19 @@ def fit(home: Home, *, root: Path = ROOT, tools: Sequence[Tool] = TOOLS) -> None
     findings = examine(home, root=root, tools=tools)
     if not all(f.good for f in findings):
         raise NotFit(findings)
+
+
+def holding(bubblewrap: Tool) -> Finding:
+    """What will hold the jobs, tried for real."""
+    try:
+        chosen = floor.found()
+    except Trouble as trouble:
+        told = f"{trouble.detail['bubblewrap']}; Landlock: {trouble.detail['landlock']}"
+        return Finding("bubblewrap", False, told, (bubblewrap.package,), trouble)
+    if chosen is Floor.LANDLOCK:
+        return Finding("bubblewrap", True, f"does not work here; Landlock {landlock_abi()} does, which hides less")
+    wrong = fault(bubblewrap)
+    return Finding("bubblewrap", not wrong, wrong or probe(bubblewrap) or "", (bubblewrap.package,))
 
 
 def sandbox(door: Door) -> Finding:
@@ -142,7 +161,7 @@ def _packages() -> Iterator[Finding]:
         check=False,
     )
     there = {line.split()[0] for line in asked.stdout.splitlines() if line.endswith(" installed")}
-    missing = [name for name in wanted if name not in there]
+    missing = [name for name in wanted if name not in there and name != REPLACED]
     told = (
         f"{len(missing)} of {len(wanted)} missing: {', '.join(missing)}" if missing else f"all {len(wanted)} installed"
     )

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.premis.model import Agent, Trouble
+from tasks.tools.floor import Floor, found
 from tasks.tools.resident import kinds, slot
 from tasks.tools.resident.kinds import TOOLS, Options
 from tasks.tools.resident.process import Bounds, Resident
@@ -51,8 +52,9 @@ class Answer:
 class Residents:
     """All resident programs of this process. Threads may ask at the same time."""
 
-    def __init__(self, work: Path, *, cores: int, options: Options | None = None) -> None:
-        """Nothing is started yet. `work`: the folder that all processes of this machine share."""
+    def __init__(self, work: Path, *, cores: int, options: Options | None = None, floor: Floor | None = None) -> None:
+        """Nothing is started yet. `work`: the folder that all processes of this machine share. `floor`: see Door."""
+        self._floor = floor or found()
         self._root = work.resolve() / "slots"
         self._root.mkdir(parents=True, exist_ok=True)
         self._cores = cores
@@ -134,7 +136,7 @@ class Residents:
                 if resident := self._rested(kind):
                     return resident
                 with self._changed:
-                    place = slot.take(self._root, kind, self._cores)
+                    place = slot.take(self._root, kind, self._cores, self._floor)
                     self._places[kind] += place is not None
                     if place is None:
                         queue.close()
@@ -159,7 +161,7 @@ class Residents:
 
     def _started(self, kind: str, place: slot.Slot) -> Resident:
         try:
-            resident = Resident(kinds.program(kind, self._root, self._options), place)
+            resident = Resident(kinds.program(kind, self._root, self._options), place, self._floor)
         except BaseException:
             self._given_up(kind, place)
             raise

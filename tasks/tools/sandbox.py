@@ -17,7 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tasks.premis.model import Trouble
-from tasks.tools import bubblewrap, seal, wire
+from tasks.tools import box, bubblewrap, wire
+from tasks.tools.floor import Floor
+from tasks.tools.footing import Footing, footing
 from tasks.tools.wire import Order, Report
 from tasks.tools.zygote import Settings
 
@@ -50,29 +52,42 @@ class Outcome:
 
 
 class Sandbox:
-    """One zygote in bubblewrap. Not thread-safe: one call at a time."""
+    """One zygote with its jobs. Not thread-safe: one call at a time."""
 
-    def __init__(self, jobs: Path, *, sources: Sequence[Path], uid: int | None, extra: Sequence[Path]) -> None:
+    def __init__(
+        self, floor: Floor, jobs: Path, *, sources: Sequence[Path], uid: int | None, extra: Sequence[Path]
+    ) -> None:
         """Start it and wait until it is ready.
 
-        Raises Trouble: "tool-missing" when bubblewrap is missing or may not make a sandbox here, "tool-crash" when
-        the zygote itself does not start.
+        Raises Trouble: "no-sandbox" when the floor does not hold here, "tool-crash" when the zygote itself does not
+        start.
         """
-        sandbox = _sandbox(jobs, sources, extra)
+        self._floor = floor
+        boxed = floor is Floor.BUBBLEWRAP
+        around = _box(jobs, sources, extra) if boxed else []
         self._sock, theirs = wire.pair()
         parent = os.pidfd_open(os.getpid())
-        # An ordinary user is a plain uid outside; root without CAP_SYS_ADMIN stays root, however little it can do.
-        plain = uid is not None or bubblewrap.footing() is bubblewrap.Footing.USER
-        settings = Settings(theirs.fileno(), parent, uid, plain, tuple(map(str, extra)))
+        settings = Settings(
+            floor=floor.value,
+            socket=theirs.fileno(),
+            parent=parent,
+            uid=uid,
+            # An ordinary user is a plain uid outside; root without the right to be another stays root.
+            plain=uid is not None or footing() is Footing.USER,
+            jobs="" if boxed else str(jobs),
+            sources=() if boxed else tuple(map(str, sources)),
+            extra=tuple(map(str, extra)),
+        )
         with tempfile.TemporaryFile() as said:
             try:
                 self._process = subprocess.Popen(
-                    [*sandbox, *_python(settings)],
+                    [*around, *_python(settings)],
                     stdin=subprocess.DEVNULL,
                     stdout=said,
                     stderr=said,
-                    env={**bubblewrap.ENVIRONMENT, "HOME": "/tmp"},  # noqa: S108
+                    env={**bubblewrap.ENVIRONMENT, "HOME": "/tmp" if boxed else "/nonexistent"},  # noqa: S108
                     pass_fds=(theirs.fileno(), parent),
+                    cwd="/",
                     start_new_session=True,  # an interrupt from the keyboard is for the parent alone
                 )
             finally:
@@ -115,7 +130,9 @@ class Sandbox:
         try:
             self._process.wait(_CLOSE_S)
         except subprocess.TimeoutExpired:
-            for pid in (*_children(self._process.pid), self._process.pid):
+            # A warden ends its job when the zygote is gone; bubblewrap's only child is the zygote.
+            below = _children(self._process.pid) if self._floor is Floor.BUBBLEWRAP else []
+            for pid in (*below, self._process.pid):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
             self._process.wait()
@@ -188,15 +205,15 @@ class _Ear:
             pass
 
 
-def _sandbox(jobs: Path, sources: Sequence[Path], extra: Sequence[Path]) -> list[str]:
-    root = bubblewrap.takes_plain_uid()
+def _box(jobs: Path, sources: Sequence[Path], extra: Sequence[Path]) -> list[str]:
+    root = Floor.BUBBLEWRAP.takes_plain_uid()
     return bubblewrap.command(
         read=extra,
-        write={seal.JOBS: jobs},
-        read_at={f"{seal.SOURCES}/{number}": path for number, path in enumerate(sources)},
-        capabilities=seal.CAPABILITIES_OF_ROOT if root else seal.CAPABILITIES,
-        folders=(seal.JOB, seal.TEMPORARY),
-        proc=seal.PROC,
+        write={box.JOBS: jobs},
+        read_at={f"{box.SOURCES}/{number}": path for number, path in enumerate(sources)},
+        capabilities=box.CAPABILITIES_OF_ROOT if root else box.CAPABILITIES,
+        folders=(box.JOB, box.TEMPORARY),
+        proc=box.PROC,
     )
 
 
@@ -210,8 +227,7 @@ def _not_started(said: bytes) -> Trouble:
     lines = said.decode("utf-8", "replace").strip().splitlines()
     last = lines[-1] if lines else "it said nothing"
     if last.startswith("bwrap:"):
-        # The place for a door without bubblewrap (Landlock, seccomp and limits alone) is here.
-        return Trouble("tool-missing", tool=f"bubblewrap ({last})")
+        return Trouble("no-sandbox", bubblewrap=last, landlock="not tried")
     return Trouble("tool-crash", tool="zygote", signal=last)
 
 

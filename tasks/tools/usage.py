@@ -1,4 +1,4 @@
-"""What the processes of one job use at this moment, seen from their zygote (pid 1 of the sandbox).
+"""What the processes of one job use at this moment, seen from their zygote.
 
 Only what the kernel counts is believed: a job may lie about everything else.
 """
@@ -16,8 +16,19 @@ _SECTOR = 512
 
 
 def processes(but: frozenset[int]) -> list[int]:
-    """All processes of the sandbox besides those named: the job's."""
+    """All processes of this pid namespace besides those named."""
     return [pid for name in os.listdir("/proc") if name.isdigit() and (pid := int(name)) not in but]
+
+
+def below(pid: int) -> list[int]:
+    """All processes that `pid` started, and those they started, as long as none of them was orphaned past `pid`."""
+    found = [pid]
+    for one in found:
+        with contextlib.suppress(OSError):
+            for task in os.listdir(f"/proc/{one}/task"):
+                with open(f"/proc/{one}/task/{task}/children", "rb") as children:
+                    found += map(int, children.read().split())
+    return found[1:]
 
 
 def memory(pids: Iterable[int], enough: int) -> int:

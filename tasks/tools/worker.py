@@ -10,24 +10,25 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from tasks.premis.model import Trouble
-from tasks.tools import bubblewrap, execute, seal, wire
-from tasks.tools.seal import Sealing
+from tasks.tools import bubblewrap, execute, wire
+from tasks.tools.seal import Seal
 from tasks.tools.wire import Order
 
 _OUTPUT = {errno.EFBIG, errno.ENOSPC, errno.EDQUOT}
 _TEXT = 300
 
 
-def work(sealing: Sealing, order: Order, request: int, answer: int) -> None:
+def work(seal: Seal, order: Order, request: int, answer: int) -> None:
     """Give up all rights, then do the job; the answer is {"ok": value} or {"trouble"|"error": ...}."""
     try:
-        seal.shut(sealing, order)
+        seal.shut(order)
         asked = json.loads(wire.read_request(request))
         os.close(request)
-        _make_home()
+        _make_home(seal.temporary(order))
         reply = _answered(asked)
     except BaseException as problem:
         reply = explained(problem)
@@ -50,8 +51,9 @@ def explained(problem: BaseException) -> dict[str, Any]:
 
 
 def unreachable() -> list[str]:
-    """The paths of our own code that a sealed job cannot read: none, or no job will work. Asked when a door opens."""
-    return [str(path) for path in bubblewrap.code_paths() if not os.access(path, os.R_OK | os.X_OK)]
+    """What a sealed job must reach and cannot: none, or no job will work. Asked when a door opens."""
+    needed = (*map(str, bubblewrap.code_paths()), str(Path.cwd()), tempfile.gettempdir())
+    return [path for path in needed if not os.access(path, os.R_OK | os.X_OK)]
 
 
 def _answered(asked: dict[str, Any]) -> dict[str, Any]:
@@ -68,9 +70,9 @@ def _chain(problem: BaseException) -> Iterator[BaseException]:
         seen = seen.__cause__ or seen.__context__
 
 
-def _make_home() -> None:
-    os.environ.update(HOME=seal.TEMPORARY, TMPDIR=seal.TEMPORARY)
-    tempfile.tempdir = seal.TEMPORARY
+def _make_home(temporary: str) -> None:
+    os.environ.update(HOME=temporary, TMPDIR=temporary)
+    tempfile.tempdir = temporary
     os.umask(0o027)
 
 

@@ -1,5 +1,5 @@
-"""pid 1 of a sandbox: a single-threaded Python that has every sealed module loaded and forks a sealed job for each
-order that comes over its socket, so that a job costs milliseconds and still starts from clean memory.
+"""The first process of a sandbox: a single-threaded Python that has every sealed module loaded and forks a sealed job
+for each order that comes over its socket, so that a job costs milliseconds and still starts from clean memory.
 
 It never meets hostile bytes itself. It ends, and with it everything in the sandbox, as soon as its socket or the
 process that started it is gone.
@@ -11,31 +11,32 @@ import contextlib
 import gc
 import importlib
 import importlib.util
-import itertools
 import json
 import os
 import pkgutil
 import select
-import signal
 import socket
 import sys
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from types import ModuleType
+from typing import NoReturn
 
-from tasks.tools import kernel, seal, usage, wire, worker
-from tasks.tools.seal import Sealing
+from tasks.tools import usage, wire, worker
+from tasks.tools.box import Box
+from tasks.tools.fence import Fence
+from tasks.tools.floor import Floor
+from tasks.tools.seal import Held, Seal, close_all_but
 from tasks.tools.wire import Hello, Order, Report
 
 MOST_NAMES = 10_000
 """Files and folders that one job may make."""
 
 _TICK_S = 0.05
-_MOST_DESCRIPTORS = 1 << 20
-_KEEPER = ("/bin/sleep", "infinity")
 
 _WARM = (
     ("PIL.Image", "init"),  # else Pillow looks for its decoders in each job
@@ -45,12 +46,20 @@ _WARM = (
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the door tells its zygote on the command line: see Sealing. `extra`: more modules, each a Python file."""
+    """What the door tells its zygote on the command line.
 
+    `uid`: taken by the workers; None where no other can be had. `plain`: a worker is not root, seen from outside.
+    `jobs`, `sources`: of the fence alone, the folders of the jobs and of large inputs; in the box they have names of
+    their own. `extra`: more modules, each a Python file.
+    """
+
+    floor: str
     socket: int
     parent: int
     uid: int | None
     plain: bool
+    jobs: str = ""
+    sources: tuple[str, ...] = ()
     extra: tuple[str, ...] = ()
 
     def argument(self) -> str:
@@ -61,8 +70,8 @@ class Settings:
 def main(argument: str) -> None:
     """Load, greet, and serve until the door is gone. Never returns."""
     raw = json.loads(argument)
-    settings = Settings(**{**raw, "extra": tuple(raw["extra"])})
-    sealing = seal.prepared(settings.uid, plain=settings.plain, extra=settings.extra)
+    settings = Settings(**{**raw, "sources": tuple(raw["sources"]), "extra": tuple(raw["extra"])})
+    seal = _seal(settings)
     libraries, unloaded = load(settings.extra)
     own = ((name, "warm") for name in libraries if hasattr(sys.modules.get(name), "warm"))
     unloaded |= _warm((*_WARM, *own))
@@ -71,11 +80,17 @@ def main(argument: str) -> None:
     for fd in (settings.socket, settings.parent):
         os.set_inheritable(fd, False)
     sock = socket.socket(fileno=settings.socket)
-    greeting = Hello(threads(), sealing.layers(), libraries, unloaded)
+    greeting = Hello(threads(), seal.layers(), libraries, unloaded)
     with contextlib.suppress(OSError):
         wire.send(sock, greeting)
-        serve(Zygote(sock, settings.parent, sealing, os.open("/proc/self/ns/pid", os.O_RDONLY)))
+        serve(Zygote(sock, settings.parent, seal))
     os._exit(0)
+
+
+def _seal(settings: Settings) -> Seal:
+    if settings.floor == Floor.BUBBLEWRAP.value:
+        return Box(settings.uid, plain=settings.plain, extra=settings.extra)
+    return Fence(settings.uid, plain=settings.plain, jobs=settings.jobs, sources=settings.sources, extra=settings.extra)
 
 
 def threads() -> int:
@@ -148,8 +163,7 @@ class Zygote:
 
     sock: socket.socket
     parent: int
-    sealing: Sealing
-    own_pids: int
+    seal: Seal
 
 
 def serve(zygote: Zygote) -> None:
@@ -167,66 +181,37 @@ def serve(zygote: Zygote) -> None:
 
 def _job(zygote: Zygote, order: Order, fds: tuple[int, ...]) -> Report:
     started = time.monotonic()
-    keeper = _new_pids(zygote)
-    pid = os.fork()  # after the keeper, so that it is born into the same namespace
-    if pid == 0:
-        _worker(zygote.sealing, order, *fds)
+    held = zygote.seal.start(order, fds, partial(_worker, zygote.seal, order, *fds))
     for fd in fds:
         os.close(fd)
-    cause = _watch(zygote, pid, keeper, order, started)
-    os.kill(keeper, signal.SIGKILL)  # and the kernel kills all others of its namespace
-    _, status, used = os.wait4(pid, 0)
-    os.waitpid(keeper, 0)  # returns when every process of the job is gone
+    cause = _watch(zygote, held, order, started)
+    status, cpu_s = held.end()
+    cause = cause or _excess(zygote.seal, held, order)
     code = os.waitstatus_to_exitcode(status)
-    return Report(
-        cause=cause or _excess(order, keeper),
-        signal=max(0, -code),
-        code=max(0, code),
-        seconds=time.monotonic() - started,
-        cpu_s=used.ru_utime + used.ru_stime,
-    )
+    return Report(cause=cause, signal=max(0, -code), code=max(0, code), seconds=time.monotonic() - started, cpu_s=cpu_s)
 
 
-def _new_pids(zygote: Zygote) -> int:
-    """Make a pid namespace for the next children; returns its pid 1, which does nothing but bury orphans.
-
-    It is a program of its own: forking us once more would cost the milliseconds that a small program does not, and
-    the worker must not be pid 1, from which the kernel keeps the signals that tell of a crash.
-    """
-    kernel.setns(zygote.own_pids, kernel.CLONE_NEWPID)  # only from our own can another one be made
-    kernel.unshare(kernel.CLONE_NEWPID)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # inherited: the kernel then buries its children by itself
-    try:
-        return os.posix_spawn(_KEEPER[0], _KEEPER, {})
-    finally:
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-
-
-def _watch(zygote: Zygote, pid: int, keeper: int, order: Order, started: float) -> str:
-    """Wait for the end of a job or for a reason to kill it; returns the reason, "" when it ended by itself."""
-    process = os.pidfd_open(pid)
-    try:
-        poll = select.poll()
-        for fd in (process, zygote.parent, zygote.sock.fileno()):
-            poll.register(fd, select.POLLIN)
-        end, tick = started + order.limits.wall_s, started + _TICK_S
-        while True:
-            ready = {fd for fd, _ in poll.poll(max(0.0, min(end, tick) - time.monotonic()) * 1000)}
-            if zygote.parent in ready or (zygote.sock.fileno() in ready and not _stopped(zygote.sock)):
-                os._exit(1)  # we are pid 1: all that runs in the sandbox ends with us
-            if process in ready:
-                return ""
-            now = time.monotonic()
-            if zygote.sock.fileno() in ready:
-                return "flood"
-            if now >= end:
-                return "timeout"
-            if now >= tick:
-                tick = now + _TICK_S
-                if cause := _excess(order, keeper):
-                    return cause
-    finally:
-        os.close(process)
+def _watch(zygote: Zygote, held: Held, order: Order, started: float) -> str:
+    """Wait for the end of a job or for a reason to end it; returns the reason, "" when it ended by itself."""
+    poll = select.poll()
+    for fd in (held.fd, zygote.parent, zygote.sock.fileno()):
+        poll.register(fd, select.POLLIN)
+    end, tick = started + order.limits.wall_s, started + _TICK_S
+    while True:
+        ready = {fd for fd, _ in poll.poll(max(0.0, min(end, tick) - time.monotonic()) * 1000)}
+        if zygote.parent in ready or (zygote.sock.fileno() in ready and not _stopped(zygote.sock)):
+            os._exit(1)  # all that runs in the sandbox ends with us
+        if held.fd in ready:
+            return ""
+        now = time.monotonic()
+        if zygote.sock.fileno() in ready:
+            return "flood"
+        if now >= end:
+            return "timeout"
+        if now >= tick:
+            tick = now + _TICK_S
+            if cause := _excess(zygote.seal, held, order):
+                return cause
 
 
 def _stopped(sock: socket.socket) -> bool:
@@ -234,42 +219,34 @@ def _stopped(sock: socket.socket) -> bool:
     return data == wire.STOP
 
 
-def _excess(order: Order, keeper: int) -> str:
+def _excess(seal: Seal, held: Held, order: Order) -> str:
     limits = order.limits
-    running = usage.processes(but=frozenset((os.getpid(), keeper)))
+    running = held.processes()
     if len(running) > limits.processes:
         return "processes"
     if usage.memory(running, limits.memory_bytes) > limits.memory_bytes:
         return "memory"
-    out = f"{seal.JOBS}/{order.job}/out"
-    if usage.disk(out, running, limits.output_bytes, MOST_NAMES) > limits.output_bytes:
-        return "output"
+    for folder, most in seal.written(order):
+        if usage.disk(folder, running, most, MOST_NAMES) > most:
+            return "output"
     return ""
 
 
-def _worker(sealing: Sealing, order: Order, request: int, answer: int, stderr: int) -> None:
-    """In the fork: seal this process and work. Never returns."""
+def _worker(seal: Seal, order: Order, request: int, answer: int, stderr: int) -> NoReturn:
+    """In the fork: seal this process and work."""
     code = 1
     try:
         os.setsid()  # a signal to its own group stays with the job
-        request, answer = _descriptors(request, answer, stderr, sealing.ruleset)
-        seal.enter(sealing, order)
-        worker.work(sealing, order, request, answer)
+        os.dup2(stderr, 1)
+        os.dup2(stderr, 2)
+        close_all_but((request, answer, *seal.kept))
+        seal.enter(order)
+        worker.work(seal, order, request, answer)
         code = 0
     except BaseException as problem:  # told in the job's standard error, as no answer may exist
         os.write(2, f"{_said(problem)}\n".encode())
     finally:
         os._exit(code)
-
-
-def _descriptors(request: int, answer: int, stderr: int, ruleset: int | None) -> tuple[int, int]:
-    # 0: nothing, 1 and 2: the pipe; all others of the zygote are closed, whatever library opened them.
-    os.dup2(stderr, 1)
-    os.dup2(stderr, 2)
-    kept = sorted(fd for fd in (request, answer, ruleset) if fd is not None)
-    for low, high in itertools.pairwise((2, *kept, _MOST_DESCRIPTORS)):
-        os.closerange(low + 1, high)
-    return request, answer
 
 
 if __name__ == "__main__":

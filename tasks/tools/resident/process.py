@@ -17,6 +17,8 @@ from typing import Any
 
 from tasks.premis.model import Agent, Trouble
 from tasks.tools import answers, bubblewrap, usage
+from tasks.tools.floor import Floor
+from tasks.tools.resident import fenced
 from tasks.tools.resident.kinds import PROGRAMS, Program
 from tasks.tools.resident.slot import Slot
 from tasks.tools.sandbox import FLOOD_BYTES
@@ -52,8 +54,11 @@ class Bounds:
 class Resident:
     """One program in one slot. Not thread-safe: one request at a time. After any Trouble it must be closed."""
 
-    def __init__(self, program: Program, slot: Slot) -> None:
-        """Start it and wait until it is ready. Raises Trouble: "tool-missing", "tool-crash" or "tool-timeout"."""
+    def __init__(self, program: Program, slot: Slot, floor: Floor) -> None:
+        """Start it and wait until it is ready.
+
+        Raises Trouble: "tool-missing", "no-sandbox", "tool-crash" or "tool-timeout".
+        """
         self.program = program
         self.slot = slot
         self.served = 0
@@ -65,7 +70,7 @@ class Resident:
         leash, self._leash = os.pipe2(os.O_CLOEXEC)
         try:
             self._process = subprocess.Popen(
-                _argv(program, slot, parent, leash),
+                (_boxed if floor is Floor.BUBBLEWRAP else _fenced)(program, slot, parent, leash),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -227,20 +232,14 @@ class Resident:
             self.tail = (self.tail + data)[-TAIL_BYTES:]
 
     def _pids(self) -> list[int]:
-        # Process 1 takes every orphan, so the tree is whole.
-        found = [self._process.pid]
-        for pid in found:
-            with contextlib.suppress(OSError):
-                for task in os.listdir(f"/proc/{pid}/task"):
-                    with open(f"/proc/{pid}/task/{task}/children", "rb") as children:
-                        found += map(int, children.read().split())
-        return found
+        # The keeper takes every orphan, so the tree is whole.
+        return [self._process.pid, *usage.below(self._process.pid)]
 
     def _not_started(self, trouble: Trouble) -> Trouble:
         lines = self.tail.decode("utf-8", "replace").strip().splitlines()
         last = lines[-1] if lines else ""
         if last.startswith("bwrap:"):
-            return Trouble("tool-missing", tool=f"bubblewrap ({last})")
+            return Trouble("no-sandbox", bubblewrap=last, landlock="not tried")
         if "ModuleNotFoundError" in last or "ImportError" in last:
             return Trouble("tool-missing", tool=f"{self.program.tool} ({last})")
         if trouble.code == "tool-crash" and last:
@@ -264,18 +263,16 @@ def _is_line(text: object) -> bool:
     return isinstance(text, str) and text.isprintable() and 0 < len(text.strip()) <= len(text) <= _AGENT_CHARACTERS
 
 
-def _argv(program: Program, slot: Slot, parent: int, leash: int) -> list[str]:
-    root = bubblewrap.takes_plain_uid()
+def _boxed(program: Program, slot: Slot, parent: int, leash: int) -> list[str]:
+    root = Floor.BUBBLEWRAP.takes_plain_uid()
     settings = {
-        "argv": program.argv,
-        "environment": {
-            **bubblewrap.ENVIRONMENT, **program.environment, "HOME": _HOME, "TMPDIR": f"{_HOME}/tmp",  # noqa: S108
-        },
-        "uid": bubblewrap.PLAIN_UID if root else None,
+        "argv": _with_home(program.argv, _HOME),
+        "environment": _environment(program, _HOME),
+        "uid": slot.uid,
         "processes": _THREADS + 256 * (os.cpu_count() or 1),
         "parent": parent,
         "leash": leash,
-    }  # fmt: skip
+    }
     sandbox = bubblewrap.command(
         read=program.read,
         read_at={"/job/in": slot.inputs},
@@ -284,6 +281,30 @@ def _argv(program: Program, slot: Slot, parent: int, leash: int) -> list[str]:
         chdir="/job",
     )
     return [*sandbox, sys.executable, "-I", str(PROGRAMS / "keeper.py"), json.dumps(settings)]
+
+
+def _fenced(program: Program, slot: Slot, parent: int, leash: int) -> list[str]:
+    settings = fenced.Settings(
+        argv=_with_home(program.argv, str(slot.home)),
+        environment=_environment(program, str(slot.home)),
+        uid=slot.uid,
+        processes=_THREADS + 256 * (os.cpu_count() or 1),
+        parent=parent,
+        leash=leash,
+        folder=str(slot.folder),
+        read=tuple(map(str, program.read)),
+        sockets=program.sockets,
+    )
+    start = f"import sys; sys.path.insert(0, sys.argv[1]); from {fenced.__name__} import main; main(sys.argv[2])"
+    return [sys.executable, "-s", "-P", "-c", start, str(bubblewrap.CODE.parent), settings.argument()]
+
+
+def _with_home(argv: tuple[str, ...], home: str) -> tuple[str, ...]:
+    return tuple(word.replace("{home}", home) for word in argv)
+
+
+def _environment(program: Program, home: str) -> dict[str, str]:
+    return {**bubblewrap.ENVIRONMENT, **program.environment, "HOME": home, "TMPDIR": f"{home}/tmp"}  # noqa: S108
 
 
 def _ending(code: int) -> str:

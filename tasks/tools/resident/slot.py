@@ -11,12 +11,15 @@ import errno
 import fcntl
 import os
 import shutil
+import socket
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from tasks.premis.model import Trouble
-from tasks.tools import bubblewrap, folders
+from tasks.tools import folders
+from tasks.tools.floor import Floor
+from tasks.tools.footing import PLAIN_UID, claim_uid
 from tasks.tools.words import size
 
 _ALL = 0o755  # the program's plain uid is not the owner
@@ -26,17 +29,20 @@ _COPIED = 1 << 20
 class Slot:
     """One taken place, until it is closed."""
 
-    def __init__(self, folder: Path, lock: int) -> None:
+    def __init__(self, folder: Path, lock: int, floor: Floor) -> None:
         self.folder = folder
+        self.uid, self._claim = _uid(floor)
         self._lock: int | None = lock
         self.inputs, self.outputs, self.home = folder / "in", folder / "out", folder / "home"
         folder.mkdir(mode=0o700, exist_ok=True)
+        if floor is Floor.LANDLOCK:
+            folder.chmod(0o711)  # a plain uid walks through it
         for part in (self.inputs, self.outputs, self.home):
             part.mkdir(exist_ok=True)
             part.chmod(_ALL)
-        if bubblewrap.takes_plain_uid():
+        if self.uid is not None:
             for part in (self.outputs, self.home):
-                os.chown(part, bubblewrap.PLAIN_UID, bubblewrap.PLAIN_UID)
+                os.chown(part, self.uid, self.uid)
         self.clear()
 
     def fill(self, job: Path, names: Iterable[str]) -> None:
@@ -83,8 +89,8 @@ class Slot:
         for folder in (self.inputs, self.outputs, self.home):
             _empty(folder)
         (self.home / "tmp").mkdir()
-        if bubblewrap.takes_plain_uid():
-            os.chown(self.home / "tmp", bubblewrap.PLAIN_UID, bubblewrap.PLAIN_UID)
+        if self.uid is not None:
+            os.chown(self.home / "tmp", self.uid, self.uid)
 
     def close(self) -> None:
         """Remove what is left and give the place up; a second call does nothing."""
@@ -94,9 +100,18 @@ class Slot:
             self.clear()
         os.close(self._lock)
         self._lock = None
+        if self._claim is not None:
+            self._claim.close()
 
 
-def take(root: Path, kind: str, places: int) -> Slot | None:
+def _uid(floor: Floor) -> tuple[int | None, socket.socket | None]:
+    # In the box all residents may have the same uid; behind the fence it tells the processes of one from all others.
+    if not floor.takes_plain_uid():
+        return None, None
+    return claim_uid() if floor is Floor.LANDLOCK else (PLAIN_UID, None)
+
+
+def take(root: Path, kind: str, places: int, floor: Floor) -> Slot | None:
     """A free place of this kind, of which the machine has `places`; None when all are taken."""
     for number in range(places):
         lock = os.open(root / f"{kind}-{number}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
@@ -106,7 +121,7 @@ def take(root: Path, kind: str, places: int) -> Slot | None:
             os.close(lock)
             continue
         try:
-            return Slot(root / f"{kind}-{number}", lock)
+            return Slot(root / f"{kind}-{number}", lock, floor)
         except BaseException:
             os.close(lock)
             raise

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tasks.tools.door import Door
+from tasks.tools.floor import Floor
 
 HOSTILE = Path(__file__).parents[3] / "fixtures" / "fakes" / "hostile_jobs.py"
 
@@ -15,7 +16,14 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("store")
 
 
+@pytest.fixture(scope="package", params=list(Floor), ids=lambda floor: floor.value)
+def floor(request: pytest.FixtureRequest) -> Floor:
+    chosen: Floor = request.param
+    return chosen
+
+
 @pytest.fixture(scope="package")
-def door(tmp_path_factory: pytest.TempPathFactory, sources: Path) -> Iterator[Door]:
-    with Door(tmp_path_factory.mktemp("work"), sources=(sources,), cores=2, extra_paths=(HOSTILE,)) as door:
+def door(tmp_path_factory: pytest.TempPathFactory, sources: Path, floor: Floor) -> Iterator[Door]:
+    work = tmp_path_factory.mktemp("work")
+    with Door(work, sources=(sources,), cores=2, extra_paths=(HOSTILE,), floor=floor) as door:
         yield door

@@ -1,7 +1,10 @@
 """A job from the outside: what it is given, what it answers, what is recorded of it."""
 
 import hashlib
+import json
 import os
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -11,20 +14,23 @@ import pytest
 
 from tasks.premis.model import Agent, Limits, Trouble
 from tasks.tools import job as jobs
-from tasks.tools import programs
+from tasks.tools import kernel, programs
 from tasks.tools.door import Door, DoorClosed
+from tasks.tools.floor import Floor
 from tasks.tools.job import COPIED_BYTES, EXCERPT_BYTES, version
 from tasks.tools.shared import close, shared
 
+CHECKOUT = Path(__file__).parents[3]
+HOSTILE = CHECKOUT / "fixtures" / "fakes" / "hostile_jobs.py"
 OWN = Agent("perenne/hostile_jobs", version())
 
 
-def test_a_call_answers_what_the_function_returned(door: Door):
+def test_a_call_answers_what_the_function_returned(door: Door, floor: Floor):
     with door.job() as job:
         answer = job.call("hostile_jobs:echo", 1, "ế", None, key={"a": [True]})
     assert answer["values"] == [1, "ế", None]
     assert answer["named"] == {"key": {"a": [True]}}
-    assert answer["cwd"] == "/box/job"
+    assert answer["cwd"] == ("/box/job" if floor is Floor.BUBBLEWRAP else str(job.folder))
 
 
 def test_a_trouble_crosses_the_door_with_its_details(door: Door):
@@ -82,7 +88,7 @@ def test_a_large_input_is_shown_where_it_lies_and_cannot_be_written(
     large.chmod(0o644)
     with door.job() as job:
         job.give(large, "source")
-        assert (job.folder / "in" / "source").stat().st_size == 0
+        assert (job.folder / "in" / "source").lstat().st_blocks == 0
         assert job.call("hostile_jobs:read", "in/source") == "large"
         assert job.call("hostile_jobs:make", "in/source") == {"in/source": "EACCES"}
         assert job.digest("in/source")[0] == 5
@@ -135,6 +141,7 @@ def test_everything_that_acted_is_recorded_once_in_order(door: Door):
         job.call("hostile_jobs:noted", "java", "tesseract")
         seen = job.agents
     tools = [programs.tool(name) for name in ("tesseract", "java")]
+    seen = tuple(agent for agent in seen if agent.name != jobs.WITHOUT_BUBBLEWRAP)
     assert seen == (OWN, *(Agent(row.name, programs.probe(row) or "") for row in tools if row))
     assert [run.what for run in job.runs] == ["hostile_jobs:executed", "hostile_jobs:noted"]
 
@@ -173,8 +180,8 @@ def test_threads_share_the_door_and_wait_for_a_free_zygote(door: Door):
         assert list(pool.map(one, range(30))) == list(range(30))
 
 
-def test_the_layers_in_force_are_told(door: Door):
-    assert "bubblewrap" in door.layers
+def test_the_layers_in_force_are_told(door: Door, floor: Floor):
+    assert ("missing: bubblewrap" if floor is Floor.LANDLOCK else "bubblewrap") in door.layers
     assert "seccomp" in door.layers
     assert any(layer.startswith("Landlock ") for layer in door.layers)
 
@@ -237,24 +244,55 @@ def test_one_door_is_shared_by_the_process(tmp_path: Path):
         close()
 
 
-@pytest.mark.provokes("tool-missing")
-def test_without_bubblewrap_no_door_opens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_without_bubblewrap_the_fence_holds_the_jobs_and_each_act_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(Trouble) as caught:
-        Door(tmp_path / "work")
-    assert (caught.value.code, caught.value.detail) == ("tool-missing", {"tool": "bubblewrap"})
-    assert list((tmp_path / "work" / "jobs").iterdir()) == []
+    with Door(tmp_path / "work", cores=1, extra_paths=(HOSTILE,)) as door, door.job() as job:
+        job.call("hostile_jobs:echo")
+        assert Agent("sandbox without bubblewrap", f"Landlock {kernel.landlock_abi()}") in job.agents
+    assert door.floor is Floor.LANDLOCK
 
 
-def test_where_bubblewrap_may_not_work_no_door_opens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    fake = tmp_path / "bwrap"
-    fake.write_text("#!/bin/sh\necho 'bwrap: Creating new namespace failed: Operation not permitted' >&2\nexit 1\n")
-    fake.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(Trouble) as caught:
-        Door(tmp_path / "work")
-    assert caught.value.code == "tool-missing"
-    assert "Creating new namespace failed" in caught.value.detail["tool"]
+FORBIDDING = """
+import ctypes, json, os, struct, sys
+sys.path.insert(0, sys.argv[1])
+# As an old container runtime does: the system calls of Landlock do not exist.
+steps = ((0x20, 0, 0, 0), (0x35, 0, 2, 444), (0x25, 1, 0, 446), (0x06, 0, 0, 0x50026), (0x06, 0, 0, 0x7FFF0000))
+program = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in steps))
+libc = ctypes.CDLL(None, use_errno=True)
+assert libc.prctl(38, 1, 0, 0, 0) == 0
+header = struct.pack("HxxxxxxP", len(steps), ctypes.addressof(program))
+assert libc.prctl(22, 2, ctypes.c_char_p(header), 0, 0) == 0
+from pathlib import Path
+from tasks.premis.model import Trouble
+from tasks.tools.door import Door
+try:
+    Door(Path(sys.argv[2]))
+except Trouble as trouble:
+    print(json.dumps([trouble.code, trouble.detail]))
+"""
+
+
+@pytest.mark.provokes("no-sandbox")
+@pytest.mark.parametrize("bubblewrap", ["missing", "forbidden"])
+def test_where_neither_bubblewrap_nor_landlock_may_work_no_door_opens(tmp_path: Path, bubblewrap: str):
+    if bubblewrap == "forbidden":
+        fake = tmp_path / "bwrap"
+        fake.write_text("#!/bin/sh\necho 'bwrap: Creating new namespace failed: Operation not permitted' >&2\nexit 1\n")
+        fake.chmod(0o755)
+    done = subprocess.run(
+        [sys.executable, "-c", FORBIDDING, str(CHECKOUT), str(tmp_path / "work")],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PATH": str(tmp_path)},
+    )
+    code, detail = json.loads(done.stdout)
+    assert (code, detail["landlock"]) == ("no-sandbox", "not in this kernel, or not allowed here")
+    told = {"missing": "not installed", "forbidden": "bwrap: Creating new namespace failed: Operation not permitted"}
+    assert detail["bubblewrap"] == told[bubblewrap]
+    assert not (tmp_path / "work").exists()
 
 
 def test_of_a_file_too_large_to_copy_an_excerpt_shows_both_ends_at_their_places(door: Door, tmp_path: Path):

@@ -20,6 +20,7 @@ import pytest
 from tasks.premis.model import Agent, Limits, Trouble
 from tasks.tools import execute, programs
 from tasks.tools.door import Door
+from tasks.tools.floor import Floor
 from tasks.tools.programs import Tool
 from tasks.tools.resident import kinds
 from tasks.tools.resident.kinds import Options, Program
@@ -44,10 +45,10 @@ def liar(folder: Path, kind: str, greeting: str = "") -> Program:
 
 
 @pytest.fixture(scope="module")
-def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Residents]:
+def pool(tmp_path_factory: pytest.TempPathFactory, floor: Floor) -> Iterator[Residents]:
     folder = tmp_path_factory.mktemp("liar")
     options = Options(instead={"verapdf": liar(folder, "verapdf")})
-    with contextlib.closing(Residents(folder / "work", cores=1, options=options)) as pool:
+    with contextlib.closing(Residents(folder / "work", cores=1, options=options, floor=floor)) as pool:
         yield pool
 
 

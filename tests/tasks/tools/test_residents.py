@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from tasks.premis.model import Agent, Trouble
-from tasks.tools import bubblewrap
 from tasks.tools import residents as module
+from tasks.tools.floor import Floor
+from tasks.tools.footing import PLAIN_UID
 from tasks.tools.resident import kinds, slot
 from tasks.tools.resident.kinds import Options, Program
 from tasks.tools.residents import Answer, Residents
@@ -25,6 +26,9 @@ OBEDIENT = textwrap.dedent(
     """
     import json, os, pathlib, resource, signal, socket, sys, time
     say = lambda reply: print(json.dumps(reply), flush=True)
+    def opens(path):
+        try: os.close(os.open(path, os.O_RDONLY)); return True
+        except OSError: return False
     say({"agents": [["obedient", "1"]]})
     served = 0
     for line in sys.stdin:
@@ -53,7 +57,7 @@ OBEDIENT = textwrap.dedent(
         if do == "nonsense": print("hello", flush=True); continue
         if do == "own limit": reply = {"error": "memory", "id": request.get("id")}
         if do == "look":
-            reply["seen"] = {path: os.path.exists(path) for path in request["paths"]}
+            reply["seen"] = {path: opens(path) for path in request["paths"]}
             reply["files"] = sorted(os.listdir("in")) + sorted(os.listdir("out"))
             try: open("in/new", "w"); reply["in"] = "writable"
             except OSError as problem: reply["in"] = problem.strerror
@@ -105,7 +109,7 @@ def is_obedient(pid: int) -> bool:
 
 
 def is_program(pid: int) -> bool:
-    return is_obedient(pid) and "keeper.py" not in command(pid)
+    return is_obedient(pid) and not any(keeper in command(pid) for keeper in ("keeper.py", "resident.fenced"))
 
 
 def alive(pid: int) -> bool:
@@ -126,8 +130,8 @@ def ask(pool: Residents, job: Path, do: str = "", *, wall_s: float = 20, output_
 
 
 @pytest.fixture
-def pool(tmp_path: Path, obedient: Program):
-    with_pool = Residents(tmp_path / "work", cores=2)
+def pool(tmp_path: Path, obedient: Program, floor: Floor):
+    with_pool = Residents(tmp_path / "work", cores=2, floor=floor)
     yield with_pool
     with_pool.close()
 
@@ -147,7 +151,7 @@ def test_what_the_program_writes_lands_in_the_job_and_its_inputs_do_not_come_bac
     assert (job / "out" / "b").stat().st_nlink == 1
 
 
-def test_the_program_sees_the_job_at_hand_and_nothing_else(pool, job, tmp_path):
+def test_the_program_sees_the_job_at_hand_and_nothing_else(pool, job, tmp_path, floor):
     secret = tmp_path / "secret"
     secret.write_text("x")
     ask(pool, job, "write")
@@ -158,10 +162,10 @@ def test_the_program_sees_the_job_at_hand_and_nothing_else(pool, job, tmp_path):
         reply = ask(pool, job, "look", files=["in/b"], **look).reply
     assert reply["seen"] == {str(secret): False, "/etc/shadow": False, "/usr": True}
     assert reply["files"] == ["b"]
-    assert reply["in"] == "Read-only file system"
+    assert reply["in"] == ("Read-only file system" if floor is Floor.BUBBLEWRAP else "Permission denied")
     assert reply["net"] == "refused"
-    if bubblewrap.takes_plain_uid():
-        assert reply["uid"] == bubblewrap.PLAIN_UID
+    if floor.takes_plain_uid():
+        assert reply["uid"] == PLAIN_UID or (floor is Floor.LANDLOCK and reply["uid"] > PLAIN_UID)
 
 
 @pytest.mark.slow
@@ -404,7 +408,7 @@ def test_a_hole_of_a_file_stays_a_hole_on_its_way_to_a_program(tmp_path: Path, j
         large.write(b"head")
         large.seek((1 << 30) - 4)
         large.write(b"tail")
-    place = slot.take(tmp_path, "obedient", 1)
+    place = slot.take(tmp_path, "obedient", 1, Floor.BUBBLEWRAP)
     assert place is not None
     with contextlib.closing(place):
         place.fill(job, ["in/large", "in/a"])

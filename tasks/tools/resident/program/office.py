@@ -7,10 +7,12 @@ When the office dies, so does this program, with the office's own exit code: wha
 """
 
 import contextlib
+import ctypes
 import json
 import os
 import select
 import shutil
+import struct
 import subprocess
 import sys
 import time
@@ -22,7 +24,8 @@ import uno
 from com.sun.star.beans import PropertyValue
 from com.sun.star.lang import DisposedException
 
-PIPE = "pipe,name=perenne;urp;StarOffice.ComponentContext"
+PIPE = f"pipe,name=perenne-{os.getpid()};urp;StarOffice.ComponentContext"
+"""Several offices may share a folder of sockets, so each pipe has a name of its own."""
 NEW_PROFILE = 81
 """The exit code with which soffice.bin asks to be started again, after it has made a profile."""
 STARTS = 3
@@ -31,6 +34,9 @@ MOST_COLUMNS = 255
 """Columns of a sheet that are fitted; beyond them nobody prints."""
 NEVER_EXECUTE, NO_UPDATE = 0, 0
 """com.sun.star.document.MacroExecMode and UpdateDocMode."""
+
+PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 22, 2
+WITHOUT_CONNECT = "PERENNE_WITHOUT_CONNECT"
 
 # kind of document -> its service and its export filter
 KINDS = {
@@ -71,11 +77,13 @@ class Office:
     """The running office and its desktop."""
 
     def __init__(self, program: str, home: Path) -> None:
-        _write_profile(home / "profile" / "user")
-        self._argv = [
+        self._profile = home / "profile"
+        self._starts = 0
+        _write_profile(self._profile / "user")
+        self._argv = (
             program, "--headless", "--invisible", "--norestore", "--nologo", "--nodefault", "--nolockcheck",
-            "--nofirststartwizard", f"-env:UserInstallation=file://{home}/profile", f"--accept={PIPE}",
-        ]  # fmt: skip
+            "--nofirststartwizard", f"--accept={PIPE}",
+        )  # fmt: skip
         self.process, context = self._started()
         self._services = context.ServiceManager
         self._desktop = self._services.createInstanceWithContext("com.sun.star.frame.Desktop", context)
@@ -121,22 +129,26 @@ class Office:
         resolver = local.ServiceManager.createInstanceWithContext("com.sun.star.bridge.UnoUrlResolver", local)
         end = time.monotonic() + START_S
         process = self._run()
-        starts = 1
         while True:
             try:
                 return process, resolver.resolve(f"uno:{PIPE}")
             except Exception:
                 if process.poll() is not None:
-                    if process.returncode != NEW_PROFILE or starts == STARTS:
+                    if process.returncode != NEW_PROFILE or self._starts == STARTS:
                         raise SystemExit(process.returncode or 1) from None
-                    process, starts = self._run(), starts + 1
+                    process = self._run()
                 elif time.monotonic() > end:
                     process.kill()
                     raise
             time.sleep(0.02)
 
     def _run(self) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(self._argv, stdin=subprocess.DEVNULL, stdout=2)
+        # The office names a socket of its own after the profile's path, and may not be able to remove an old one.
+        self._starts += 1
+        profile = self._profile.with_name(f"profile-{os.getpid()}-{self._starts}")
+        self._profile = self._profile.rename(profile)
+        argv = (*self._argv, f"-env:UserInstallation=file://{profile}")
+        return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=2, preexec_fn=_without_connect)
 
 
 def _fitted(request: Mapping[str, Any]) -> bool:
@@ -216,6 +228,16 @@ def _load(request: Mapping[str, Any]) -> tuple[Any, ...]:
     }
     modes = {"MacroExecutionMode": uno.Any("short", NEVER_EXECUTE), "UpdateDocMode": uno.Any("short", NO_UPDATE)}
     return tuple(_property(name, value) for name, value in (named | modes).items() if value is not None)
+
+
+def _without_connect() -> None:
+    """In the office before it starts: refuse it what the filter that we were given refuses (seccomp(2))."""
+    program = bytes.fromhex(os.environ.get(WITHOUT_CONNECT, ""))
+    if program:
+        instructions = ctypes.create_string_buffer(program, len(program))
+        header = struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(instructions))
+        if ctypes.CDLL(None).prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.c_char_p(header), 0, 0):
+            raise OSError("seccomp")
 
 
 def _property(name: str, value: Any) -> Any:

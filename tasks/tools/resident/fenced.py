@@ -1,0 +1,106 @@
+"""The keeper of a resident program where there is no bubblewrap: its warden, and the fence around it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import resource
+import stat
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from tasks.tools import bubblewrap, fence, kernel, seal, warden
+from tasks.tools.box import DEVICES
+
+WITHOUT_CONNECT = "PERENNE_WITHOUT_CONNECT"
+"""The environment's name for a filter of system calls (in hexadecimal digits) that the office's program puts on the
+office: others reach its socket, and it reaches none, such as those of the machine's services."""
+
+_RANDOM = ("/dev/random", "/dev/urandom")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What to start and within what; see Program and Slot. `parent` and `leash` are descriptors."""
+
+    argv: tuple[str, ...]
+    environment: dict[str, str]
+    uid: int | None
+    processes: int
+    parent: int
+    leash: int
+    folder: str
+    read: tuple[str, ...]
+    sockets: tuple[str, ...]
+
+    def argument(self) -> str:
+        """The settings as one word of a command line."""
+        return json.dumps(asdict(self))
+
+
+def main(argument: str) -> NoReturn:
+    """Run the program to its end; the exit code is its own, 128 + N when signal N killed it."""
+    raw = json.loads(argument)
+    settings = Settings(**{**raw, **{name: tuple(raw[name]) for name in ("argv", "read", "sockets")}})
+    code = 1
+    try:
+        leashes = (settings.parent, settings.leash)
+        ended = warden.guard(settings.uid, leashes, lambda: _program(settings), _let_go_of_the_pipes)
+        _remove_dead_sockets(settings)
+        code = 0 if ended.ended_by_us else os.waitstatus_to_exitcode(ended.status)
+    except BaseException as problem:
+        with contextlib.suppress(OSError):
+            os.write(2, f"{type(problem).__name__}: {problem}\n".encode())
+    finally:
+        os._exit(128 - code if code < 0 else code)
+
+
+def _program(settings: Settings) -> NoReturn:
+    try:
+        os.setsid()
+        os.chdir(settings.folder)
+        read = (*bubblewrap.readable(), *settings.read, *(f"/proc/{name}" for name in fence.READ_OF_PROC))
+        own = (settings.folder, f"/proc/{os.getpid()}")
+        ruleset = kernel.landlock_ruleset((*read, *own), ("out", "home", *DEVICES, *_RANDOM), settings.sockets)
+        others = 0 if settings.uid is not None else fence.threads_of(os.getuid())
+        for kind, most in ((resource.RLIMIT_CORE, 0), (resource.RLIMIT_NPROC, others + settings.processes)):
+            hard = resource.getrlimit(kind)[1]
+            most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+            resource.setrlimit(kind, (most, most))
+        kept = fence.walks(settings.uid, settings.folder)
+        fence.leave(settings.uid, kept)
+        program = kernel.seccomp_filter(
+            os.uname().machine,
+            own_ipc=False,
+            own_uid=settings.uid is not None,
+            # A pair is between two ends of its own; Java begins with one.
+            local=("socketpair", "socket") if settings.sockets else ("socketpair",),
+        )
+        seal.finally_forbid(ruleset, program, but=kept)
+        silent = kernel.seccomp_without_connect(os.uname().machine) if settings.sockets else None
+        more = {WITHOUT_CONNECT: silent.hex()} if silent else {}
+        os.execve(settings.argv[0], settings.argv, {**settings.environment, **more})
+    except BaseException as problem:
+        os.write(2, f"{type(problem).__name__}: {problem}\n".encode())
+    finally:
+        os._exit(127)
+
+
+def _let_go_of_the_pipes() -> None:
+    # Now the program alone holds them, so that its end is their end.
+    for fd in (0, 1, 2):
+        os.close(fd)
+
+
+def _remove_dead_sockets(settings: Settings) -> None:
+    # LibreOffice may make its socket files and, to spare those of others, not remove them.
+    alive = Path("/proc/net/unix").read_text(encoding="utf-8", errors="surrogateescape")
+    owner = os.getuid() if settings.uid is None else settings.uid
+    for folder in settings.sockets:
+        for path in Path(folder).glob("OSL_PIPE_*"):
+            with contextlib.suppress(OSError):
+                status = path.lstat()
+                if stat.S_ISSOCK(status.st_mode) and status.st_uid == owner and str(path) not in alive:
+                    path.unlink()
