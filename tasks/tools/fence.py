@@ -21,7 +21,7 @@ from typing import NoReturn
 
 from tasks.tools import bubblewrap, folders, kernel, seal, usage, warden
 from tasks.tools.box import DEVICES
-from tasks.tools.footing import CAP_DAC_READ_SEARCH, CAP_SETPCAP, may, open_to_all
+from tasks.tools.footing import CAP_DAC_READ_SEARCH, CAP_SETPCAP, CAP_SYS_PTRACE, may, open_to_all
 from tasks.tools.wire import Bound, Order
 
 READ_OF_PROC = ("cpuinfo", "filesystems", "meminfo", "stat", "sys/kernel/osrelease", "version")
@@ -44,7 +44,7 @@ class Fence:
         self._walks = walks(uid, jobs)
         self._readable = (*bubblewrap.readable(), *extra, *(f"/proc/{name}" for name in READ_OF_PROC))
         self._abi = kernel.landlock_abi()
-        self._filter = kernel.seccomp_filter(os.uname().machine, own_ipc=False, own_uid=uid is not None)
+        self._filter = kernel.seccomp_filter(os.uname().machine, boxed=False, own_uid=uid is not None)
 
     @property
     def kept(self) -> tuple[int, ...]:
@@ -160,6 +160,11 @@ class Fenced:
         return int(status), float(cpu_s)
 
 
+def counts() -> bool:
+    """Whether the open files of a plain uid can be looked at by us, who are root or that uid ourselves."""
+    return os.geteuid() != 0 or may(CAP_SYS_PTRACE)
+
+
 def walks(uid: int | None, *paths: str) -> int | None:
     """The capability that a plain uid needs to reach our code and `paths`; None for none, or when there is none.
 
@@ -183,6 +188,7 @@ def layers(abi: int, *, plain: bool, walks: int | None) -> tuple[str, ...]:
         "limits",
         "missing: bubblewrap",
         "missing: own processes, mounts and ipc",
+        *(() if not plain or counts() else ("missing: count of files that are deleted while open",)),
         *(() if abi >= kernel.TRUNCATING_ABI else ("missing: files of others kept from being cut off",)),
     )
 

@@ -246,16 +246,18 @@ _REFUSED: tuple[tuple[str, int | None, int | None], ...] = (
 )  # fmt: skip
 
 # Refused besides where the kernel's ipc is shared with others.
-_OF_OTHERS_IPC: tuple[tuple[str, int | None, int | None], ...] = (
+_OF_OTHERS_IPC: list[tuple[str, int | None, int | None]] = [
     ("shmat", 30, 196), ("shmctl", 31, 195), ("semop", 65, 193), ("semtimedop", 220, 192), ("semctl", 66, 191),
     ("msgsnd", 69, 189), ("msgrcv", 70, 188), ("msgctl", 71, 187), ("mq_unlink", 241, 181),
-)  # fmt: skip
+]  # fmt: skip
 # Refused for any process but the own one, where others have the same uid.
 _OF_OTHERS: tuple[tuple[str, int | None, int | None], ...] = (
     ("prlimit64", 302, 261), ("sched_setaffinity", 203, 122), ("sched_setparam", 142, 118),
-    ("sched_setscheduler", 144, 119), ("sched_setattr", 314, 274), ("setpriority", 141, 140), ("ioprio_set", 251, 30),
+    ("sched_setscheduler", 144, 119), ("sched_setattr", 314, 274),
 )  # fmt: skip
-# Answered with success and not done, where the files of others have the same owner: Landlock does not guard a file's
+# Refused there altogether: whom they are about stands in an argument that means different things.
+_PRIORITIES: list[tuple[str, int | None, int | None]] = [("setpriority", 141, 140), ("ioprio_set", 251, 30)]
+# Answered with success and not done, where the files of others can be named: Landlock does not guard a file's
 # attributes, and those of a job's own files do not matter to anybody.
 _ATTRIBUTES: tuple[tuple[str, int | None, int | None], ...] = (
     ("chmod", 90, None), ("fchmod", 91, 52), ("fchmodat", 268, 53), ("fchmodat2", 452, 452),
@@ -275,11 +277,12 @@ _NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT = 0, 4, 16  # offsets in struct seccomp_
 
 
 def seccomp_filter(
-    machine: str, *, own_ipc: bool = True, own_uid: bool = True, local: Container[str] = ()
+    machine: str, *, boxed: bool = True, own_uid: bool = True, local: Container[str] = ()
 ) -> bytes | None:
     """The filter for seccomp() on `machine` (as uname says); None where we have no table of its system calls.
 
-    `own_ipc`, `own_uid`: whether no process and no file outside shares them. `local`: which of "socket" and
+    `boxed`: whether namespaces keep the ipc and the files of others out of reach. `own_uid`: whether no process outside
+    has the uid that is sealed. `local`: which of "socket" and
     "socketpair" may be used, for sockets that reach no other machine (AF_UNIX).
     """
     if machine not in _AUDIT_ARCH:
@@ -293,9 +296,10 @@ def seccomp_filter(
     if machine == "x86_64":
         program += _when(_IF_AT_LEAST, _X32_BIT, then=refuse)
     rows = [row for row in _REFUSED if row[0] not in local]
-    for number in _numbers(machine, rows + ([] if own_ipc else list(_OF_OTHERS_IPC))):
+    rows += ([] if boxed else _OF_OTHERS_IPC) + ([] if own_uid else _PRIORITIES)
+    for number in _numbers(machine, rows):
         program += _when(_IF_EQUAL, number, then=refuse)
-    for number in _numbers(machine, [] if own_uid else _ATTRIBUTES):
+    for number in _numbers(machine, [] if boxed else _ATTRIBUTES):
         program += _when(_IF_EQUAL, number, then=_RET_ERRNO)
     for number in _numbers(machine, [] if own_uid else _OF_OTHERS):
         program += _unless_first_is(number, 0, refuse)

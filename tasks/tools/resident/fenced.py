@@ -73,7 +73,7 @@ def _program(settings: Settings) -> NoReturn:
         fence.leave(settings.uid, kept)
         program = kernel.seccomp_filter(
             os.uname().machine,
-            own_ipc=False,
+            boxed=False,
             own_uid=settings.uid is not None,
             # A pair is between two ends of its own; Java begins with one.
             local=("socketpair", "socket") if settings.sockets else ("socketpair",),

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tasks.premis.model import Trouble
+from tasks.premis.model import Limits, Trouble
 from tasks.tools.door import Door, DoorClosed
+from tasks.tools.floor import Floor
 
 pytestmark = pytest.mark.slow
 
@@ -23,7 +24,8 @@ PARENT = """
 import os, sys, threading
 from pathlib import Path
 from tasks.tools.door import Door, DoorClosed
-door = Door(Path(sys.argv[1]), cores=2, extra_paths=(Path(sys.argv[2]),))
+from tasks.tools.floor import Floor
+door = Door(Path(sys.argv[1]), cores=2, extra_paths=(Path(sys.argv[2]),), floor=Floor[sys.argv[3]])
 def work(function):
     with door.job() as job:
         job.call("hostile_jobs:" + function)
@@ -57,16 +59,18 @@ def gone_within(pids: list[int], seconds: float) -> bool:
     return not running(pids)
 
 
-def test_a_killed_parent_leaves_no_process_and_the_next_start_removes_its_folders(tmp_path: Path):
-    arguments = [sys.executable, "-c", PARENT, str(tmp_path), str(HOSTILE)]
+def test_a_killed_parent_leaves_no_process_and_the_next_start_removes_its_folders(tmp_path: Path, floor: Floor):
+    # Twice: bwrap, zygote, keeper and worker, or zygote, warden and worker; and one daemon.
+    wanted = 9 if floor is Floor.BUBBLEWRAP else 7
+    arguments = [sys.executable, "-c", PARENT, str(tmp_path), str(HOSTILE), floor.name]
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
         assert parent.stdout.readline() == "started\n"
         end = time.monotonic() + 20
-        while len(below := _started_by(parent.pid)) < 9 and time.monotonic() < end:
+        while len(below := _started_by(parent.pid)) < wanted and time.monotonic() < end:
             time.sleep(0.05)
         parent.kill()
-    assert len(below) >= 9  # twice: bwrap, zygote, keeper, worker; and one daemon
+    assert len(below) >= wanted
     assert gone_within(below, 3)
     assert len(list((tmp_path / "jobs").iterdir())) == 1
     with Door(tmp_path, cores=1):
@@ -125,36 +129,71 @@ def test_the_call_of_a_killed_zygote_is_tried_once_more_from_the_beginning(tmp_p
     assert len(job.runs) == 1
 
 
-def test_the_call_of_a_job_that_something_else_killed_is_tried_once_more(tmp_path: Path, slow: Path):
+def test_the_call_of_a_job_that_something_else_killed_is_tried_once_more(tmp_path: Path, slow: Path, floor: Floor):
     before = set(_started_by(os.getpid()))
-    with Door(tmp_path / "work", cores=1, extra_paths=(slow,)) as door, door.job() as job:
+    with Door(tmp_path / "work", cores=1, extra_paths=(slow,), floor=floor) as door, door.job() as job:
         zygote = _zygote(before)
         _kill_later(lambda: descendants(zygote)[-1], 0.5)
         assert job.call("slow_jobs:slow", 1.5) is True
 
 
-def test_a_call_whose_zygote_is_killed_twice_is_told_and_the_zygote_replaced(tmp_path: Path):
+@pytest.mark.parametrize("killed", ["zygote", "warden"])
+def test_a_job_whose_guardian_was_killed_leaves_nothing_and_is_tried_once_more(tmp_path: Path, killed: str):
     before = set(_started_by(os.getpid()))
-    with Door(tmp_path, cores=1, extra_paths=(HOSTILE,)) as door, door.job() as job:
-        first = _zygote(before)
-        _kill_later(lambda: first, 0.3)
-        threading.Thread(target=_kill_next, args=(before, first), daemon=True).start()
+    left: list[int] = []
+
+    def kill(zygote: int) -> None:
+        end = time.monotonic() + 20
+        while len(below := descendants(zygote)) < 3 and time.monotonic() < end:  # warden, worker, daemon
+            time.sleep(0.02)
+        left.extend(below)
+        os.kill(zygote if killed == "zygote" else below[0], signal.SIGKILL)
+
+    with Door(tmp_path, cores=1, extra_paths=(HOSTILE,), floor=Floor.LANDLOCK) as door:
+        zygote = _zygote(before)
+        with door.job(Limits(wall_s=2)) as job:
+            killer = threading.Thread(target=kill, args=(zygote,))
+            killer.start()
+            with pytest.raises(Trouble) as caught:
+                job.call("hostile_jobs:leave_and_stay")
+            killer.join()
+            assert caught.value.code == "tool-timeout"  # of the second try
+            assert len(left) >= 3
+            assert gone_within(left, 3)
+            assert job.call("hostile_jobs:echo", "again")["values"] == ["again"]
+
+
+def test_a_call_whose_zygote_is_killed_twice_is_told_and_the_zygote_replaced(tmp_path: Path, floor: Floor):
+    before = set(_started_by(os.getpid()))
+    with Door(tmp_path, cores=1, extra_paths=(HOSTILE,), floor=floor) as door, door.job() as job:
+        killer = threading.Thread(target=_kill_two_at_work, args=(before,), daemon=True)
+        killer.start()
         with pytest.raises(Trouble) as caught:
             job.call("hostile_jobs:ignore_signals")
+        killer.join()
         assert (caught.value.code, caught.value.detail["tool"]) == ("tool-crash", "zygote")
         assert job.call("hostile_jobs:echo", "again")["values"] == ["again"]
 
 
-def _kill_next(before: set[int], first: int) -> None:
-    """Kill the zygote that follows the first one, once a job runs in it."""
+def _kill_two_at_work(before: set[int]) -> None:
+    """Kill two zygotes, one after the other, each once a job runs in it."""
+    killed: set[int] = set()
     end = time.monotonic() + 100
-    while time.monotonic() < end:
-        new = [pid for pid in _started_by(os.getpid()) if pid not in before]
-        pythons = [pid for pid in new if pid != first and _is_python(pid)]
-        if pythons and pythons[0] not in descendants(first) and len(pythons) > 1:
-            os.kill(pythons[0], signal.SIGKILL)
-            return
+    while len(killed) < 2 and time.monotonic() < end:
+        new = [pid for pid in _started_by(os.getpid()) if pid not in before and _is_python(pid)]
+        for pid in new:
+            # A zygote is a Python that no other Python of ours started; its worker is one that it did.
+            first = _parent(pid) not in new
+            if first and pid not in killed and any(_is_python(child) for child in descendants(pid)):
+                os.kill(pid, signal.SIGKILL)
+                killed.add(pid)
         time.sleep(0.02)
+
+
+def _parent(pid: int) -> int:
+    with contextlib.suppress(OSError):
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    return 0
 
 
 def _is_python(pid: int) -> bool:

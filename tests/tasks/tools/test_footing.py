@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tasks.tools.floor import Floor
+
 CHECKOUT = Path(__file__).parents[3]
 SYSTEM_PYTHON = Path("/usr/bin/python3")
 NOBODY = 65534
@@ -24,11 +26,12 @@ pytestmark = [
 ]
 
 SCRIPT = """
-import json, sys
+import json, os, subprocess, sys
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 from tasks.premis.model import Limits, Trouble
 from tasks.tools.door import Door
+from tasks.tools.floor import Floor
 here = Path(sys.argv[1])
 def told(function, *arguments, limits=Limits(wall_s=10, memory_bytes=512 << 20, output_bytes=64 << 20, processes=20)):
     with door.job(limits) as job:
@@ -36,13 +39,18 @@ def told(function, *arguments, limits=Limits(wall_s=10, memory_bytes=512 << 20, 
             return job.call("hostile_jobs:" + function, *arguments)
         except Trouble as trouble:
             return trouble.code
-with Door(here / "work", cores=1, extra_paths=(here / "hostile_jobs.py",)) as door:
+kept = here / "work" / "kept"
+kept.parent.mkdir(exist_ok=True)
+kept.write_text("kept")
+before = kept.stat()
+neighbour = subprocess.Popen(["/bin/sleep", "60"])
+with Door(here / "work", cores=1, extra_paths=(here / "hostile_jobs.py",), floor=Floor[sys.argv[2]]) as door:
     print(json.dumps({
         "layers": door.layers,
         "look": told("look", "/etc/shadow", "/host/jobs", str(here / "work"), "/proc/1/root/host", "/proc/1/environ"),
         "make": told("make", "in/x", "/usr/x", "/tmp/x", "/dev/shm/x", str(here / "x"), "/x",
                      "/proc/self/comm", "/proc/sys/kernel/shmmax", "/proc/sys/net/ipv4/ip_forward"),
-        "out": told("make", "out/x", "/box/tmp/x"),
+        "out": told("make", "out/x", "tmp/x" if door.floor is Floor.LANDLOCK else "/box/tmp/x"),
         "processes": told("processes"),
         "network": told("connect", 1, "/run/x", "x"),
         "namespaces": told("namespaces"),
@@ -55,11 +63,16 @@ with Door(here / "work", cores=1, extra_paths=(here / "hostile_jobs.py",)) as do
         "files": told("many_big_files"),
         "hidden": told("hidden_files"),
         "deleted": told("deleted_files"),
-        "daemon": len(told("leave_a_daemon")),
+        "daemon": len(told("leave_a_daemon") or ()),
+        "changed": told("change_file", str(kept)),
+        "others": told("harm_others", neighbour.pid),
+        "neighbour": neighbour.poll(),
+        "kept": [kept.read_text(), kept.stat().st_mode == before.st_mode, kept.stat().st_mtime == before.st_mtime],
         "segfault": told("segfault"),
         "locked": told("plant", "locked"),
         "left": [path.name for path in (here / "work" / "jobs").glob("*/*")],
     }))
+neighbour.kill()
 """
 
 
@@ -77,9 +90,9 @@ def clone() -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
-def told(command: list[str], clone: Path, user: int | None = None) -> dict[str, object]:
+def told(command: list[str], clone: Path, floor: Floor, user: int | None = None) -> dict[str, object]:
     done = subprocess.run(
-        [*command, "-c", SCRIPT, str(clone)],
+        [*command, "-c", SCRIPT, str(clone), floor.name],
         capture_output=True,
         text=True,
         check=False,
@@ -95,13 +108,14 @@ def told(command: list[str], clone: Path, user: int | None = None) -> dict[str, 
     return result
 
 
-def check(result: dict[str, object]) -> None:
-    for key in ("look", "make", "network", "namespaces", "unmount"):
+def check(result: dict[str, object], floor: Floor) -> None:
+    boxed = floor is Floor.BUBBLEWRAP
+    for key in ("look", "make", "network", "namespaces", "unmount", "changed", "others"):
         tried = result[key]
-        assert isinstance(tried, dict)
-        assert set(tried.values()) <= STOPPED, (key, tried)
+        assert isinstance(tried, dict | list)
+        assert set(tried.values() if isinstance(tried, dict) else tried) <= STOPPED | {"EXDEV"}, (key, tried)
     for key, expected in (
-        ("processes", [1, 2]),
+        ("processes", [1, 2] if boxed else None),
         ("group", None),
         ("timeout", "tool-timeout"),
         ("forks", "tool-processes"),
@@ -109,7 +123,9 @@ def check(result: dict[str, object]) -> None:
         ("files", "output-too-large"),
         ("hidden", "output-too-large"),
         ("deleted", "output-too-large"),
-        ("daemon", 3),
+        ("daemon", 3 if boxed else 0),
+        ("neighbour", None),
+        ("kept", ["kept", True, True]),
         ("segfault", "tool-crash"),
         ("left", []),
     ):
@@ -117,25 +133,58 @@ def check(result: dict[str, object]) -> None:
     capabilities, out = result["capabilities"], result["out"]
     assert isinstance(capabilities, dict)
     assert isinstance(out, dict)
-    assert {capabilities[f"Cap{kind}:"] for kind in ("Prm", "Eff", "Bnd")} == {"0000000000000000"}
+    # Who may have none cannot give up the right to get one, which no new privileges take anyway.
+    kinds = ("Prm", "Eff", "Bnd") if boxed else ("Prm", "Eff", "Inh", "Amb")
+    assert {capabilities[f"Cap{kind}:"] for kind in kinds} == {"0000000000000000"}
+    assert capabilities["NoNewPrivs:"] == "1"
     assert all(value.startswith("open") for value in out.values())
 
 
-@pytest.mark.skipif(not SYSTEM_PYTHON.exists(), reason="needs a Python that everybody can read")
-def test_an_ordinary_user_has_the_same_door(clone: Path):
+def missing(result: dict[str, object]) -> list[str]:
+    layers = result["layers"]
+    assert isinstance(layers, list)
+    return [layer for layer in layers if layer.startswith("missing")]
+
+
+PUBLIC = pytest.mark.skipif(not SYSTEM_PYTHON.exists(), reason="needs a Python that everybody can read")
+FENCE = ["missing: bubblewrap", "missing: own processes, mounts and ipc"]
+DOCKER = "chown,dac_override,fsetid,fowner,mknod,net_raw,setgid,setuid,setfcap,setpcap,net_bind_service,sys_chroot,kill"
+
+
+@PUBLIC
+def test_an_ordinary_user_has_the_same_door(clone: Path, floor: Floor):
     (clone / "work").mkdir()
     os.chown(clone / "work", NOBODY, NOBODY)
-    result = told([str(SYSTEM_PYTHON)], clone, user=NOBODY)
-    check(result)
+    result = told([str(SYSTEM_PYTHON)], clone, floor, user=NOBODY)
+    check(result, floor)
     assert "plain uid" in str(result["layers"])
-    assert "missing" not in str(result["layers"])
+    assert missing(result) == ([] if floor is Floor.BUBBLEWRAP else FENCE)
 
 
 def test_root_without_cap_sys_admin_has_the_door_and_tells_what_is_missing(clone: Path):
-    result = told(["setpriv", "--bounding-set=-sys_admin", sys.executable], clone)
-    check(result)
-    assert "missing: plain uid" in str(result["layers"])
+    result = told(["setpriv", "--bounding-set=-sys_admin", sys.executable], clone, Floor.BUBBLEWRAP)
+    check(result, Floor.BUBBLEWRAP)
+    assert "missing: plain uid" in missing(result)
 
 
-def test_root_with_a_clone_below_tmp_has_the_door(clone: Path):
-    check(told([sys.executable], clone))
+@PUBLIC
+def test_root_with_the_rights_that_a_container_gives_has_the_fence_and_a_plain_uid(clone: Path):
+    rights = ",".join(f"+{right}" for right in DOCKER.split(","))
+    result = told(["setpriv", f"--bounding-set=-all,{rights}", str(SYSTEM_PYTHON)], clone, Floor.LANDLOCK)
+    uncounted = "missing: count of files that are deleted while open"
+    assert result.pop("deleted") == "tool-timeout"  # another user's open files are not this root's to see
+    check(result | {"deleted": "output-too-large"}, Floor.LANDLOCK)
+    assert missing(result) == [*FENCE, uncounted]
+
+
+@PUBLIC
+def test_root_without_any_right_has_the_fence_and_tells_that_it_stays_root(clone: Path):
+    result = told(["setpriv", "--bounding-set=-all", str(SYSTEM_PYTHON)], clone, Floor.LANDLOCK)
+    check(result, Floor.LANDLOCK)
+    assert missing(result) == ["missing: plain uid", *FENCE]
+
+
+def test_root_with_a_clone_below_tmp_has_the_door(clone: Path, floor: Floor):
+    result = told([sys.executable], clone, floor)
+    if floor is Floor.BUBBLEWRAP:
+        check(result, floor)

@@ -129,6 +129,28 @@ def test_neighbours_and_the_parent_can_neither_be_signalled_nor_traced(job: Job)
     assert set(tried[-2:]) <= STOPPED  # a signal to pid 1 is not refused: the kernel ignores it
 
 
+def test_no_file_outside_can_be_changed_not_even_its_attributes(job: Job, sources: Path):
+    kept = sources / "kept"
+    kept.write_text("kept")
+    kept.chmod(0o666)  # all that its mode could forbid is allowed
+    before = kept.stat()
+    assert set(job.call("hostile_jobs:change_file", str(kept))) <= STOPPED | {"EXDEV"}
+    after = kept.stat()
+    assert (after.st_mode, after.st_mtime_ns, after.st_uid) == (before.st_mode, before.st_mtime_ns, before.st_uid)
+    assert (kept.read_text(), os.listxattr(kept)) == ("kept", [])
+
+
+def test_how_others_run_cannot_be_changed_and_a_signal_to_everybody_reaches_nobody(job: Job):
+    neighbour = subprocess.Popen(["sleep", "60"])
+    try:
+        assert set(job.call("hostile_jobs:harm_others", neighbour.pid)) <= STOPPED
+        assert neighbour.poll() is None
+        assert job.call("hostile_jobs:echo")["values"] == []
+    finally:
+        neighbour.kill()
+        neighbour.wait()
+
+
 def test_a_signal_to_the_own_group_does_not_reach_the_zygote(job: Job):
     job.call("hostile_jobs:interrupt_the_group")
     assert job.call("hostile_jobs:echo")["values"] == []
