@@ -6,8 +6,10 @@ import os
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
+import pyarrow.dataset
 import pytest
 
 from flows.command import run
@@ -15,6 +17,7 @@ from flows.ui import states
 from tasks.aip.progress import board
 from tasks.premis import codes
 from tasks.report.stops import is_the_machines
+from tasks.tools.job import WITHOUT_BUBBLEWRAP
 from tests.test_full import namespaces
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -74,7 +77,7 @@ def test_a_broken_store_ends_with_3_and_wrong_settings_with_2(tmp_path: Path) ->
 
 @pytest.mark.slow
 @pytest.mark.skipif(not namespaces(), reason="no mount namespace can be made here")
-@pytest.mark.parametrize("program", ["tesseract", "soffice", "java", "bwrap"])
+@pytest.mark.parametrize("program", ["tesseract", "soffice", "java"])
 def test_a_program_that_is_gone_ends_with_3_before_a_file_is_touched(tmp_path: Path, program: str) -> None:
     home, one = tmp_path / "home", tmp_path / "lô-1"
     one.mkdir()
@@ -92,6 +95,30 @@ def test_a_program_that_is_gone_ends_with_3_before_a_file_is_touched(tmp_path: P
     assert "make install" in done.stderr
     assert not any((home / "store").iterdir())
     assert not any((home / "log").iterdir())
+
+
+@pytest.mark.slow
+def test_a_run_without_bubblewrap_is_done_behind_the_fence_and_every_event_of_a_job_says_so(tmp_path: Path) -> None:
+    home, one, empty = tmp_path / "home", tmp_path / "lô-1", tmp_path / "bin"
+    one.mkdir()
+    empty.mkdir()
+    for name in ("x-fmt-18", "fmt-412", "fmt-11", "fmt-353"):  # text, a document, pictures
+        source = next(path for path in sorted((ROOT / "fixtures" / "formats" / name).iterdir()) if path.is_file())
+        shutil.copy(source, one / f"{name}-{source.name}")
+    (empty / "bwrap").write_text("#!/bin/sh\necho 'bwrap: Creating new namespace failed' >&2\nexit 1\n")
+    (empty / "bwrap").chmod(0o755)
+    env = {**os.environ, "PERENNE_HOME": str(home), "PATH": f"{empty}:{os.environ['PATH']}"}
+    done = subprocess.run([*PERENNE, "run", str(one)], env=env, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, (done.stdout, done.stderr)
+    events = pyarrow.dataset.dataset(home / "log").to_table(columns=["type", "agents"]).to_pylist()
+    fenced = Counter(
+        event["type"] for event in events for agent in event["agents"] if agent["name"] == WITHOUT_BUBBLEWRAP
+    )
+    made = Counter(event["type"] for event in events)
+    assert made["normalization"] >= 3
+    assert {kind: fenced[kind] for kind in ("normalization", "validation", "format identification")} == {
+        kind: made[kind] for kind in ("normalization", "validation", "format identification")
+    }
 
 
 def test_a_command_loads_no_prefect_before_its_server_is_known() -> None:

@@ -9,11 +9,18 @@ from tasks.tools import kernel
 
 ALLOW, KILL = 0x7FFF0000, 0x80000000
 REFUSE, NOT_THERE = 0x00050000 | errno.EPERM, 0x00050000 | errno.ENOSYS
+PRETENDED = 0x00050000
 ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 
 
-def verdict(machine: str, number: int, first_argument: int = 0, architecture: int | None = None) -> int:
-    program = kernel.seccomp_filter(machine)
+def verdict(
+    machine: str,
+    number: int,
+    first_argument: int = 0,
+    architecture: int | None = None,
+    program: bytes | None = None,
+) -> int:
+    program = program or kernel.seccomp_filter(machine)
     assert program is not None
     steps = list(struct.iter_unpack("HBBI", program))
     data = {0: number, 4: architecture or ARCHITECTURES[machine], 16: first_argument}
@@ -67,3 +74,20 @@ def test_a_system_call_of_another_machine_kills():
 
 def test_an_unknown_machine_has_no_filter():
     assert kernel.seccomp_filter("riscv64") is None
+
+
+@pytest.mark.parametrize(
+    ("machine", "socket", "pair", "connect", "chmod", "limits"),
+    [("x86_64", 41, 53, 42, 91, 302), ("aarch64", 198, 199, 203, 52, 261)],
+)
+def test_behind_the_fence_more_is_refused_and_only_local_sockets_can_be_allowed(
+    machine: str, socket: int, pair: int, connect: int, chmod: int, limits: int
+):
+    fence = kernel.seccomp_filter(machine, boxed=False, own_uid=False, local=("socket",))
+    assert [verdict(machine, socket, family, program=fence) for family in (1, 2, 10)] == [ALLOW, REFUSE, REFUSE]
+    assert verdict(machine, pair, 1, program=fence) == REFUSE
+    assert verdict(machine, chmod, 3, program=fence) == PRETENDED
+    assert [verdict(machine, limits, pid, program=fence) for pid in (0, 1)] == [ALLOW, REFUSE]
+    assert verdict(machine, chmod, 3) == ALLOW
+    deaf = kernel.seccomp_without_connect(machine)
+    assert [verdict(machine, number, 1, program=deaf) for number in (connect, socket)] == [REFUSE, ALLOW]
