@@ -202,7 +202,7 @@ def _missing(message: str, languages: list[str]) -> str:
 
 
 def _restore(source: str, product: str) -> None:
-    """Puts back what OCRmyPDF writes over: the document's own /Lang, information dictionary and XMP packet.
+    """Puts back what OCRmyPDF writes over: the document's own /Lang, /ID, information dictionary and XMP packet.
 
     They describe the record, not our work on it, which the log tells; and without OCRmyPDF's times in them equal input
     gives equal bytes. Where the source names no language, that of the OCR stays.
@@ -216,6 +216,10 @@ def _restore(source: str, product: str) -> None:
             value = old.get(key)
             if isinstance(value, pikepdf.Dictionary | pikepdf.Stream) and value.is_indirect:
                 new[key] = after.copy_foreign(value)
+        if "/ID" in after.trailer:  # its first half is random where the source has none
+            del after.trailer["/ID"]
+        if isinstance(before.trailer.get("/ID"), pikepdf.Array):
+            after.trailer["/ID"] = pikepdf.Array(before.trailer["/ID"])
         for page in after.pages:
             _name_layer(page)
         after.save(product, deterministic_id=True)

@@ -102,19 +102,23 @@ def test_a_run_without_bubblewrap_is_done_behind_the_fence_and_every_event_of_a_
     home, one, empty = tmp_path / "home", tmp_path / "lô-1", tmp_path / "bin"
     one.mkdir()
     empty.mkdir()
-    for name in ("x-fmt-18", "fmt-412", "fmt-11", "fmt-353"):  # text, a document, pictures
-        source = next(path for path in sorted((ROOT / "fixtures" / "formats" / name).iterdir()) if path.is_file())
-        shutil.copy(source, one / f"{name}-{source.name}")
+    for name in (
+        "x-fmt-18/thống-kê.csv",
+        "fmt-17/quét-một-trang.pdf",
+        "fmt-11/bảng-màu.png",
+        "fmt-353/rgb-16-bit.tif",
+    ):
+        shutil.copy(ROOT / "fixtures" / "formats" / name, one)
     (empty / "bwrap").write_text("#!/bin/sh\necho 'bwrap: Creating new namespace failed' >&2\nexit 1\n")
     (empty / "bwrap").chmod(0o755)
     env = {**os.environ, "PERENNE_HOME": str(home), "PATH": f"{empty}:{os.environ['PATH']}"}
     done = subprocess.run([*PERENNE, "run", str(one)], env=env, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, (done.stdout, done.stderr)
-    events = pyarrow.dataset.dataset(home / "log").to_table(columns=["type", "agents"]).to_pylist()
+    events = pyarrow.dataset.dataset(home / "log").to_table(columns=["event_type", "agents"]).to_pylist()
     fenced = Counter(
-        event["type"] for event in events for agent in event["agents"] if agent["name"] == WITHOUT_BUBBLEWRAP
+        event["event_type"] for event in events for agent in event["agents"] if agent["name"] == WITHOUT_BUBBLEWRAP
     )
-    made = Counter(event["type"] for event in events)
+    made = Counter(event["event_type"] for event in events)
     assert made["normalization"] >= 3
     assert {kind: fenced[kind] for kind in ("normalization", "validation", "format identification")} == {
         kind: made[kind] for kind in ("normalization", "validation", "format identification")

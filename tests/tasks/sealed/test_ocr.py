@@ -17,6 +17,9 @@ from tests.tasks.sealed import paper
 pytestmark = pytest.mark.slow
 
 
+WITHOUT_ID = Path(__file__).parents[3] / "fixtures" / "formats" / "fmt-17" / "quét-một-trang.pdf"
+
+
 def layer(source: Path, **keywords: Any) -> tuple[Path, str, dict[str, Any]]:
     product, transcript = source.with_name("ocr.pdf"), source.with_name("transcript.txt")
     answer = ocr.layer(str(source), str(product), str(transcript), **keywords)
@@ -127,8 +130,13 @@ def test_what_the_document_says_of_itself_stays(tmp_path: Path) -> None:
         assert "kept" in opened.Root.Metadata.read_bytes().decode()
 
 
-def test_equal_scans_give_equal_bytes_and_leave_nothing_behind(tmp_path: Path) -> None:
+@pytest.mark.parametrize("identified", [True, False])
+def test_equal_scans_give_equal_bytes_and_leave_nothing_behind(tmp_path: Path, identified: bool) -> None:
     source = paper.scan(tmp_path / "a.pdf", [paper.sentence()])
+    if not identified:
+        source.write_bytes(WITHOUT_ID.read_bytes())
+    with pikepdf.open(source) as pdf:
+        assert ("/ID" in pdf.trailer) is identified
     first = layer(source)[0].read_bytes()
     assert layer(source)[0].read_bytes() == first
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.pdf", "ocr.pdf", "transcript.txt"]
