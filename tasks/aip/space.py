@@ -62,6 +62,13 @@ def taking(files: Sizes, home: Home) -> tuple[Need, ...]:
     return (Need(store.folder, store.bytes + originals, store.files), *others)
 
 
+def unpacking(files: Sizes, home: Home) -> tuple[Need, ...]:
+    """As `taking`, of what an archive says that it holds: until it is stored, the work folder holds it too."""
+    store, work, log = taking(files, home)
+    held = sum(size + BLOCK for _, size in files)
+    return (store, Need(work.folder, work.bytes + held, work.files + len(files)), log)
+
+
 def making(files: Sizes, home: Home) -> tuple[Need, ...]:
     """To make the masters of files that the store holds."""
     at_work = max((min(size, COPIED_BYTES) + _made(name, size) for name, size in files), default=0)

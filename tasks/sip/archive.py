@@ -11,10 +11,11 @@ import json
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tasks.aip.space import Sizes
 from tasks.config.home import Home, Settings
 from tasks.premis import codes
 from tasks.premis.model import Limits, Trouble
@@ -68,9 +69,10 @@ class Unpacked:
 
 
 @contextlib.contextmanager
-def opened(path: Path, home: Home) -> Iterator[Unpacked]:
+def opened(path: Path, home: Home, room: Callable[[Sizes], None]) -> Iterator[Unpacked]:
     """The content of an archive, in a folder that is removed at the end.
 
+    `room` is told names and sizes of what will be unpacked, and raises Trouble when that is too much for our disks.
     Raises BatchRefused with all that is wrong with it, before anything is unpacked; BatchError when it changes
     meanwhile; OSError.
     """
@@ -81,6 +83,7 @@ def opened(path: Path, home: Home) -> Iterator[Unpacked]:
     try:
         found = _members(path, door, home.settings())
         _judge(found, before.st_size, home.settings())
+        room([(os.fsdecode(m.entry.raw), m.entry.size) for m in found if not m.entry.kind])
         wrong = _unpack(path, found, folder, door)
         container = _digested(path)
         after = path.stat()

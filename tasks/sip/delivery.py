@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tasks.aip.space import Budget, Sizes, taking, unpacking
 from tasks.config.home import Home
 from tasks.sip import archive
 from tasks.sip import bag as bags
@@ -35,15 +36,22 @@ class Delivery:
 
 
 @contextlib.contextmanager
-def opened(batch: Batch, listed: tuple[Entry, ...], home: Home) -> Iterator[Delivery]:
+def opened(batch: Batch, listed: tuple[Entry, ...], home: Home, budget: Budget | None = None) -> Iterator[Delivery]:
     """The delivery, of which `listed` is what `walk` saw; a bag is judged, an archive judged and unpacked.
 
-    Raises BatchRefused with all that is wrong with it.
+    Raises BatchRefused with all that is wrong with it; with a `budget`, Trouble "space" when our disks cannot take
+    it, for an archive by what it says that it holds, before anything is unpacked.
     """
+
+    def room(files: Sizes) -> None:
+        if budget is not None:
+            budget.take((unpacking if batch.packed else taking)(files, home))
+
     if not batch.packed:
+        room([(os.fsdecode(entry.raw), entry.size) for entry in listed if not entry.kind])
         yield _bag(Delivery(listed, batch.path), b"") if bags.is_bag(listed) else Delivery(listed, batch.path)
         return
-    with archive.opened(batch.path, home) as unpacked:
+    with archive.opened(batch.path, home, room) as unpacked:
         whole = Delivery(unpacked.entries, unpacked.folder, container=unpacked.container)
         root = bags.root_of(whole.entries)
         yield whole if root is None else _bag(whole, root)

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tasks.aip.ledger import About
-from tasks.aip.space import Budget, taking
+from tasks.aip.space import Budget
 from tasks.config.home import PERENNE, Home
 from tasks.config.locks import aip_lock
 from tasks.premis import codes, log
@@ -102,11 +102,9 @@ def ingest(
         digest = f"{listing_digest(entries)} {description}"
         if parts and _seen(seen) == digest:
             return tuple(Ingested(batch.name, p.aip, p.version, len(p.known), 0) for p in parts)
-        if budget is not None:
-            budget.take(taking([(os.fsdecode(e.raw), e.size) for e in entries if not e.kind], home))
         began = time.time()
         try:
-            with opened(batch, entries, home) as delivery:
+            with opened(batch, entries, home, budget) as delivery:
                 done = _parted(batch, delivery, description, parts, home, store, run)
         except BatchRefused as refused:
             _record_refusal(batch, refused, home, run, began)

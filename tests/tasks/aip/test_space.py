@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import uuid
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -79,6 +81,26 @@ def test_what_was_promised_to_one_batch_is_not_there_for_the_next(home: Home) ->
         budget.take([Need(home.store, room // 4, 1), Need(home.work, room // 4 + (1 << 20), 1)])
     assert caught.value.code == "space"
     budget.take([Need(home.store, room // 4, 1)])  # nothing was taken by what was refused
+
+
+def test_an_archive_is_measured_by_what_it_says_that_it_holds_before_anything_is_unpacked(
+    tmp_path: Path, home: Home
+) -> None:
+    (home.root / "perenne.toml").write_text("reserve_gb = 0\n", encoding="utf-8")
+    packed = tmp_path / "lô.zip"
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.bin", random.Random(1).randbytes(1 << 20) * 20)  # 20 MiB that deflate makes little smaller
+        archive.writestr("b.bin", bytes(40 << 20))
+    assert packed.stat().st_size < 30 << 20
+    budget = Budget(home)
+    budget._left = dict.fromkeys(budget._left, (120 << 20, 1000))
+    (refused,) = take_in(batch(packed), home, Store(home.store), uuid.uuid4(), budget)
+    assert isinstance(refused, Refused)
+    assert refused.code == "space"
+    assert not any((home.work / "unpacked").iterdir())
+    budget._left = dict.fromkeys(budget._left, (400 << 20, 1000))
+    (taken,) = take_in(batch(packed), home, Store(home.store), uuid.uuid4(), budget)
+    assert isinstance(taken, Ingested)
 
 
 def test_too_few_inodes_are_told_as_such(home: Home) -> None:
