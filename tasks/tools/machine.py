@@ -76,7 +76,7 @@ def examine(home: Home, *, root: Path = ROOT, tools: Sequence[Tool] = TOOLS) -> 
     java = all(f.good for f in programs if f.name == "Java")
     judge = [_judge(home)] if java else []
     held = holding(next(tool for tool in tools if tool.name == REPLACED))
-    return [*_packages(), held, *programs, *judge, _languages(home, tools), *_disks(home), memory(root)]
+    return [*packages(), held, *programs, *judge, _languages(home, tools), *_disks(home), memory(root)]
 
 
 def fit(home: Home, *, root: Path = ROOT, tools: Sequence[Tool] = TOOLS) -> None:
@@ -149,17 +149,17 @@ def _cached(group: Path) -> int:
     return int(lines.get("inactive_file", 0))
 
 
-def _packages() -> Iterator[Finding]:
+def packages(patience_s: float = 30) -> Iterator[Finding]:
     """On Debian the packages by name: several of them are seen in no program's version (fonts, import filters)."""
     if shutil.which("dpkg-query") is None:
         return
     wanted = required()
-    asked = subprocess.run(
-        ["dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\n", *wanted],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    query = ["dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\n", *wanted]
+    try:
+        asked = subprocess.run(query, capture_output=True, text=True, check=False, timeout=patience_s)
+    except subprocess.TimeoutExpired:
+        yield Finding("packages", False, f"dpkg-query did not end within {patience_s:g} s")
+        return
     there = {line.split()[0] for line in asked.stdout.splitlines() if line.endswith(" installed")}
     missing = [name for name in wanted if name not in there and name != REPLACED]
     told = (

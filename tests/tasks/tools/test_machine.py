@@ -128,3 +128,14 @@ def test_a_font_package_that_debian_does_not_have_stops_the_run(
     with pytest.raises(NotFit) as caught:
         machine.fit(Home(tmp_path / "home").prepare())
     assert "Debian: fonts-liberation2" in str(caught.value)
+
+
+def test_a_package_manager_that_hangs_is_told_and_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    query = tmp_path / "dpkg-query"
+    query.write_text("#!/bin/sh\nexec sleep 60\n")
+    query.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    (finding,) = machine.packages(patience_s=0.3)
+    assert (finding.good, finding.told) == (False, "dpkg-query did not end within 0.3 s")
