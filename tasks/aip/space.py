@@ -62,11 +62,9 @@ def taking(files: Sizes, home: Home) -> tuple[Need, ...]:
     return (Need(store.folder, store.bytes + originals, store.files), *others)
 
 
-def unpacking(files: Sizes, home: Home) -> tuple[Need, ...]:
-    """As `taking`, of what an archive says that it holds: until it is stored, the work folder holds it too."""
-    store, work, log = taking(files, home)
-    held = sum(size + BLOCK for _, size in files)
-    return (store, Need(work.folder, work.bytes + held, work.files + len(files)), log)
+def holding(files: Sizes, home: Home) -> tuple[Need, ...]:
+    """To keep what an archive holds in the work folder until it is stored."""
+    return (Need(home.work, sum(size + BLOCK for _, size in files), len(files)),)
 
 
 def making(files: Sizes, home: Home) -> tuple[Need, ...]:

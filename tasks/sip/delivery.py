@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tasks.aip.space import Budget, Sizes, taking, unpacking
+from tasks.aip.space import Sizes
 from tasks.config.home import Home
 from tasks.sip import archive
 from tasks.sip import bag as bags
@@ -36,17 +36,12 @@ class Delivery:
 
 
 @contextlib.contextmanager
-def opened(batch: Batch, listed: tuple[Entry, ...], home: Home, budget: Budget | None = None) -> Iterator[Delivery]:
+def opened(batch: Batch, listed: tuple[Entry, ...], home: Home, room: Callable[[Sizes], None]) -> Iterator[Delivery]:
     """The delivery, of which `listed` is what `walk` saw; a bag is judged, an archive judged and unpacked.
 
-    Raises BatchRefused with all that is wrong with it; with a `budget`, Trouble "space" when our disks cannot take
-    it, for an archive by what it says that it holds, before anything is unpacked.
+    `room` is told names and sizes before a file is touched (of an archive: what it says that it holds, before anything
+    is unpacked), and raises Trouble when that is too much for our disks. Raises BatchRefused with all that is wrong.
     """
-
-    def room(files: Sizes) -> None:
-        if budget is not None:
-            budget.take((unpacking if batch.packed else taking)(files, home))
-
     if not batch.packed:
         room([(os.fsdecode(entry.raw), entry.size) for entry in listed if not entry.kind])
         yield _bag(Delivery(listed, batch.path), b"") if bags.is_bag(listed) else Delivery(listed, batch.path)

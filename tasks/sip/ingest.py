@@ -10,10 +10,11 @@ import time
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
-from tasks.aip.ledger import About
-from tasks.aip.space import Budget
+from tasks.aip.ledger import ORIGINALS, About
+from tasks.aip.space import Budget, Sizes, holding, taking
 from tasks.config.home import PERENNE, Home
 from tasks.config.locks import aip_lock
 from tasks.premis import codes, log
@@ -25,6 +26,7 @@ from tasks.sip.delivery import Delivery, opened
 from tasks.sip.parts import Part, cut, stored
 from tasks.sip.taking import Ingested, Taking, look_alikes
 from tasks.store.errors import StoreBroken
+from tasks.store.names import logical_path
 from tasks.store.ocfl import Store
 
 _LOG = logging.getLogger(__name__)
@@ -102,9 +104,10 @@ def ingest(
         digest = f"{listing_digest(entries)} {description}"
         if parts and _seen(seen) == digest:
             return tuple(Ingested(batch.name, p.aip, p.version, len(p.known), 0) for p in parts)
+        room = partial(_promise, budget, home, parts, packed=batch.packed)
         began = time.time()
         try:
-            with opened(batch, entries, home, budget) as delivery:
+            with opened(batch, entries, home, room) as delivery:
                 done = _parted(batch, delivery, description, parts, home, store, run)
         except BatchRefused as refused:
             _record_refusal(batch, refused, home, run, began)
@@ -112,6 +115,15 @@ def ingest(
         if not any(t.code in PASSING for one in done for t in one.troubles):
             _remember(seen, digest)
         return done
+
+
+def _promise(budget: Budget | None, home: Home, parts: Sequence[Part], files: Sizes, *, packed: bool) -> None:
+    """Promise room for what the store has not; what changed under a name that it has is left to the reserve."""
+    if budget is None:
+        return
+    known = frozenset[str]().union(*(part.known for part in parts))
+    new = [(name, size) for name, size in files if ORIGINALS + logical_path(os.fsencode(name)) not in known]
+    budget.take((*taking(new, home), *(holding(files, home) if packed else ())))
 
 
 def _parted(

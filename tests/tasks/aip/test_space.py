@@ -83,6 +83,18 @@ def test_what_was_promised_to_one_batch_is_not_there_for_the_next(home: Home) ->
     budget.take([Need(home.store, room // 4, 1)])  # nothing was taken by what was refused
 
 
+def test_a_supplement_needs_room_for_what_is_new_alone(tmp_path: Path, home: Home) -> None:
+    (home.root / "perenne.toml").write_text("reserve_gb = 0\n", encoding="utf-8")
+    folder, store = delivery(tmp_path, "lô", 20 << 20), Store(home.store)
+    take_in(batch(folder), home, store, uuid.uuid4(), Budget(home))
+    (folder / "mới.bin").write_bytes(b"new")
+    budget = Budget(home)
+    budget._left = dict.fromkeys(budget._left, (10 << 20, 1000))
+    (taken,) = take_in(batch(folder), home, store, uuid.uuid4(), budget)
+    assert isinstance(taken, Ingested)
+    assert (taken.version, taken.new) == (2, 1)
+
+
 def test_an_archive_is_measured_by_what_it_says_that_it_holds_before_anything_is_unpacked(
     tmp_path: Path, home: Home
 ) -> None:
