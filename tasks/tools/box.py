@@ -56,7 +56,7 @@ class Box:
         kernel.mount_empty(_SHARED_MEMORY, _NOTHING, 0o555, kernel.MS_RDONLY)
         self._uid, self._plain = uid, plain
         self._abi = kernel.landlock_abi()
-        readable = (*bubblewrap.readable(), *extra)
+        readable = (*bubblewrap.readable(), "/dev", *extra)
         self._ruleset = kernel.landlock_ruleset(readable, (BOX, *DEVICES)) if self._abi else None
         self._filter = kernel.seccomp_filter(os.uname().machine)
         self._own_pids = os.open("/proc/self/ns/pid", os.O_RDONLY)

@@ -35,7 +35,7 @@ ENVIRONMENT: Mapping[str, str] = {
 """The whole environment of everything that runs inside, but for HOME and TMPDIR."""
 
 _SYSTEM_LINKS = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
-_LINKS = ("/bin", "/sbin", "/lib", "/lib64", "/dev")
+_LINKS = ("/bin", "/sbin", "/lib", "/lib64")
 _ETC = (
     "alternatives", "fonts", "ghostscript", "java*", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "libreoffice",
     "localtime", "mime.types", "papersize", "xdg",
@@ -99,7 +99,10 @@ def system_paths() -> tuple[Path, ...]:
 
 
 def readable() -> tuple[str, ...]:
-    """What a job reads besides its own files, for Landlock: the system, our code and the Python that runs it."""
+    """What a job reads besides its own files, for Landlock: the system, our code and the Python that runs it.
+
+    No device is among it: in the box /dev is the job's own, elsewhere it has the machine's disks.
+    """
     system = (str(path) for path in system_paths())
     code = (str(name) for path in code_paths() for name in (path.absolute(), path.resolve()))
     return (*system, *_LINKS, *code)

@@ -20,12 +20,16 @@ from pathlib import Path
 from typing import NoReturn
 
 from tasks.tools import bubblewrap, folders, kernel, seal, usage, warden
-from tasks.tools.box import DEVICES
+from tasks.tools.box import DEVICES as WRITTEN_DEVICES
 from tasks.tools.footing import CAP_DAC_READ_SEARCH, CAP_SETPCAP, CAP_SYS_PTRACE, may, open_to_all
 from tasks.tools.wire import Bound, Order
 
-READ_OF_PROC = ("cpuinfo", "filesystems", "meminfo", "stat", "sys/kernel/osrelease", "version")
+OF_PROC = tuple(
+    f"/proc/{name}" for name in ("cpuinfo", "filesystems", "meminfo", "stat", "sys/kernel/osrelease", "version")
+)
 """What a program may read of /proc besides what is its own."""
+DEVICES = ("/dev/random", "/dev/urandom")
+"""What it may read of the machine's devices, besides those that it may write."""
 _PATIENCE_S = 10.0
 _TEMPORARY = "tmp"
 _CPU_MARGIN_S = 30
@@ -42,7 +46,7 @@ class Fence:
         self._uid, self._plain = uid, plain
         self._jobs, self._sources = jobs, sources
         self._walks = walks(uid, jobs)
-        self._readable = (*bubblewrap.readable(), *extra, *(f"/proc/{name}" for name in READ_OF_PROC))
+        self._readable = (*bubblewrap.readable(), *DEVICES, *OF_PROC, *extra)
         self._abi = kernel.landlock_abi()
         self._filter = kernel.seccomp_filter(os.uname().machine, boxed=False, own_uid=uid is not None)
 
@@ -111,7 +115,7 @@ class Fence:
 
     def _ruleset(self, order: Order) -> int:
         own = f"/proc/{os.getpid()}"
-        ruleset = kernel.landlock_ruleset((*self._readable, ".", own), ("out", _TEMPORARY, *DEVICES))
+        ruleset = kernel.landlock_ruleset((*self._readable, ".", own), ("out", _TEMPORARY, *WRITTEN_DEVICES))
         for bound in order.bound:
             fd = os.open(self._path(bound), os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
             try:

@@ -267,13 +267,14 @@ _ATTRIBUTES: tuple[tuple[str, int | None, int | None], ...] = (
     ("removexattr", 197, 14), ("lremovexattr", 198, 15), ("fremovexattr", 199, 16), ("removexattrat", 466, 466),
     ("file_setattr", 469, 469),
 )  # fmt: skip
-_AF_UNIX = 1
+_AF_UNIX, _SOCK_STREAM, _SOCKET_TYPES = 1, 1, 0xF
 _CONNECT = ("connect", 42, 203)
 
 _SECCOMP_MODE_FILTER = 2
 _RET_ALLOW, _RET_ERRNO, _RET_KILL_PROCESS = 0x7FFF0000, 0x00050000, 0x80000000
 _LOAD, _RETURN, _IF_EQUAL, _IF_AT_LEAST, _IF_ANY_BIT = 0x20, 0x06, 0x15, 0x35, 0x45
-_NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT = 0, 4, 16  # offsets in struct seccomp_data
+_AND = 0x54
+_NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT, _SECOND_ARGUMENT = 0, 4, 16, 24  # offsets in struct seccomp_data
 
 
 def seccomp_filter(
@@ -283,7 +284,7 @@ def seccomp_filter(
 
     `boxed`: whether namespaces keep the ipc and the files of others out of reach. `own_uid`: whether no process outside
     has the uid that is sealed. `local`: which of "socket" and
-    "socketpair" may be used, for sockets that reach no other machine (AF_UNIX).
+    "socketpair" may be used, for streams that reach no other machine (a datagram could name any socket's file).
     """
     if machine not in _AUDIT_ARCH:
         return None
@@ -304,7 +305,7 @@ def seccomp_filter(
     for number in _numbers(machine, [] if own_uid else _OF_OTHERS):
         program += _unless_first_is(number, 0, refuse)
     for number in _numbers(machine, [row for row in _REFUSED if row[0] in local]):
-        program += _unless_first_is(number, _AF_UNIX, refuse)
+        program += _unless_local_stream(number, refuse)
     # clone3 hides its flags in memory, which a filter cannot read; ENOSYS makes the C library fall back to clone.
     program += _when(_IF_EQUAL, _CLONE3, then=_RET_ERRNO | errno.ENOSYS)
     program += _when(_IF_EQUAL, _CLONE[machine], then=None, otherwise=_RET_ALLOW)
@@ -351,6 +352,19 @@ def _unless_first_is(number: int, wanted: int, refuse: int) -> list[bytes]:
         _step(_IF_EQUAL, number, 0, 4),
         _step(_LOAD, _FIRST_ARGUMENT),
         _step(_IF_EQUAL, wanted, 0, 1),
+        _step(_RETURN, _RET_ALLOW),
+        _step(_RETURN, refuse),
+    ]
+
+
+def _unless_local_stream(number: int, refuse: int) -> list[bytes]:
+    return [
+        _step(_IF_EQUAL, number, 0, 7),
+        _step(_LOAD, _FIRST_ARGUMENT),
+        _step(_IF_EQUAL, _AF_UNIX, 0, 4),
+        _step(_LOAD, _SECOND_ARGUMENT),
+        _step(_AND, _SOCKET_TYPES),
+        _step(_IF_EQUAL, _SOCK_STREAM, 0, 1),
         _step(_RETURN, _RET_ALLOW),
         _step(_RETURN, refuse),
     ]

@@ -18,8 +18,6 @@ WITHOUT_CONNECT = "PERENNE_WITHOUT_CONNECT"
 """The environment's name for a filter of system calls (in hexadecimal digits) that the office's program puts on the
 office: others reach its socket, and it reaches none, such as those of the machine's services."""
 
-_RANDOM = ("/dev/random", "/dev/urandom")
-
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -61,9 +59,9 @@ def _program(settings: Settings) -> NoReturn:
     try:
         os.setsid()
         os.chdir(settings.folder)
-        read = (*bubblewrap.readable(), *settings.read, *(f"/proc/{name}" for name in fence.READ_OF_PROC))
+        read = (*bubblewrap.readable(), *fence.DEVICES, *fence.OF_PROC, *settings.read)
         own = (settings.folder, f"/proc/{os.getpid()}")
-        ruleset = kernel.landlock_ruleset((*read, *own), ("out", "home", *DEVICES, *_RANDOM), settings.sockets)
+        ruleset = kernel.landlock_ruleset((*read, *own), ("out", "home", *DEVICES), settings.sockets)
         others = 0 if settings.uid is not None else fence.threads_of(os.getuid())
         for kind, most in ((resource.RLIMIT_CORE, 0), (resource.RLIMIT_NPROC, others + settings.processes)):
             hard = resource.getrlimit(kind)[1]

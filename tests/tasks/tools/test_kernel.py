@@ -19,11 +19,12 @@ def verdict(
     first_argument: int = 0,
     architecture: int | None = None,
     program: bytes | None = None,
+    second_argument: int = 0,
 ) -> int:
     program = program or kernel.seccomp_filter(machine)
     assert program is not None
     steps = list(struct.iter_unpack("HBBI", program))
-    data = {0: number, 4: architecture or ARCHITECTURES[machine], 16: first_argument}
+    data = {0: number, 4: architecture or ARCHITECTURES[machine], 16: first_argument, 24: second_argument}
     at = value = 0
     while True:
         code, when_true, when_false, operand = steps[at]
@@ -31,6 +32,8 @@ def verdict(
         match code:
             case 0x20:
                 value = data[operand]
+            case 0x54:
+                value &= operand
             case 0x06:
                 return int(operand)
             case 0x15 | 0x35 | 0x45:
@@ -84,8 +87,11 @@ def test_behind_the_fence_more_is_refused_and_only_local_sockets_can_be_allowed(
     machine: str, socket: int, pair: int, connect: int, chmod: int, limits: int
 ):
     fence = kernel.seccomp_filter(machine, boxed=False, own_uid=False, local=("socket",))
-    assert [verdict(machine, socket, family, program=fence) for family in (1, 2, 10)] == [ALLOW, REFUSE, REFUSE]
-    assert verdict(machine, pair, 1, program=fence) == REFUSE
+    stream, datagram = 1 | 0x80000, 2 | 0x80000  # with close-on-exec
+    assert verdict(machine, socket, 1, program=fence, second_argument=stream) == ALLOW
+    for family, kind in ((1, datagram), (2, stream), (10, stream), (16, stream)):
+        assert verdict(machine, socket, family, program=fence, second_argument=kind) == REFUSE
+    assert verdict(machine, pair, 1, program=fence, second_argument=stream) == REFUSE
     assert verdict(machine, chmod, 3, program=fence) == PRETENDED
     assert [verdict(machine, limits, pid, program=fence) for pid in (0, 1)] == [ALLOW, REFUSE]
     assert verdict(machine, chmod, 3) == ALLOW

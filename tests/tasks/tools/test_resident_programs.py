@@ -202,6 +202,20 @@ def test_an_office_killed_at_work_on_a_fresh_start_gets_one_more_try(job, tmp_pa
         assert convert(pool, job, letter())["ok"]
 
 
+def test_behind_the_fence_an_office_whose_keeper_is_killed_ends_with_it(job, tmp_path):
+    with contextlib.closing(Residents(tmp_path / "work", cores=1, floor=Floor.LANDLOCK)) as pool:
+        convert(pool, job, letter())
+        (office,) = pool._owned["office"]
+        mine = [pid for pid in _pids("soffice.bin") if _below(pid, office._process.pid)]
+        assert mine
+        os.kill(office._process.pid, signal.SIGKILL)
+        end = time.monotonic() + 5
+        while any(Path(f"/proc/{pid}").exists() for pid in mine) and time.monotonic() < end:
+            time.sleep(0.05)
+        assert not any(Path(f"/proc/{pid}").exists() for pid in mine)
+        assert convert(pool, job, letter())["ok"]
+
+
 def test_a_document_that_takes_too_long_is_stopped_and_the_next_one_works(pool, job):
     with pytest.raises(Trouble) as caught:
         convert(pool, job, heavy(), filter=RTF, wall_s=0.5)

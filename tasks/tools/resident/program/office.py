@@ -12,6 +12,7 @@ import json
 import os
 import select
 import shutil
+import signal
 import struct
 import subprocess
 import sys
@@ -35,7 +36,7 @@ MOST_COLUMNS = 255
 NEVER_EXECUTE, NO_UPDATE = 0, 0
 """com.sun.star.document.MacroExecMode and UpdateDocMode."""
 
-PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 22, 2
+PR_SET_PDEATHSIG, PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 1, 22, 2
 WITHOUT_CONNECT = "PERENNE_WITHOUT_CONNECT"
 
 # kind of document -> its service and its export filter
@@ -148,7 +149,7 @@ class Office:
         profile = self._profile.with_name(f"profile-{os.getpid()}-{self._starts}")
         self._profile = self._profile.rename(profile)
         argv = (*self._argv, f"-env:UserInstallation=file://{profile}")
-        return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=2, preexec_fn=_without_connect)
+        return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=2, preexec_fn=_bound)
 
 
 def _fitted(request: Mapping[str, Any]) -> bool:
@@ -230,13 +231,15 @@ def _load(request: Mapping[str, Any]) -> tuple[Any, ...]:
     return tuple(_property(name, value) for name, value in (named | modes).items() if value is not None)
 
 
-def _without_connect() -> None:
-    """In the office before it starts: refuse it what the filter that we were given refuses (seccomp(2))."""
+def _bound() -> None:
+    """In the office before it starts: it ends with us, and is refused what the given filter refuses (seccomp(2))."""
+    libc = ctypes.CDLL(None)
+    libc.prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
     program = bytes.fromhex(os.environ.get(WITHOUT_CONNECT, ""))
     if program:
         instructions = ctypes.create_string_buffer(program, len(program))
         header = struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(instructions))
-        if ctypes.CDLL(None).prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.c_char_p(header), 0, 0):
+        if libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.c_char_p(header), 0, 0):
             raise OSError("seccomp")
 
 
