@@ -77,6 +77,8 @@ def migrate(
     door = shared.shared(home.work, (home.store, home.inbox))
     if door.unloaded:
         raise NotFit([Finding("sealed code", False, f"{name}: {why}") for name, why in door.unloaded.items()])
+    if lacking := [layer for layer in door.layers if layer.startswith("missing")]:
+        get_run_logger().warning("The sandbox of this machine lacks something. %s", ", ".join(lacking))
     choice = Choice(which, tuple(rules or ()), tuple(paths or ()))
     waiting = deque(dict.fromkeys(map(uuid.UUID, aips)))
     done, budget = Migrated((), 0, ()), Budget(home)
