@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pikepdf
 from pikepdf import Array, ObjectStreamMode, Pdf, StreamDecodeLevel, String
+from pikepdf.jbig2 import JBIG2DecoderInterface
 
 from tasks.premis.model import Trouble
 
@@ -15,6 +16,21 @@ VERSIONS = {1: "1.4", 2: "1.7", 3: "1.7"}
 """PDF/A-1 rests on PDF 1.4, parts 2 and 3 on 1.7; a header of 2.0 breaks 6.1.2."""
 
 DAMAGE = re.compile(r"reconstruct|file is damaged|recover|can't find|expected|invalid|missing", re.IGNORECASE)
+
+
+class _LeftPacked(JBIG2DecoderInterface):
+    """JBIG2 streams are copied as they are. Whoever asks for their bytes (a damaged file whose text claims to be one)
+    is told that they cannot be read, where pikepdf would look for a program that no picture here needs."""
+
+    def check_available(self) -> None:
+        """It is always there."""
+
+    def decode_jbig2(self, jbig2: bytes, jbig2_globals: bytes) -> bytes:  # noqa: ARG002
+        """Refuses."""
+        raise pikepdf.DataDecodingError("JBIG2 is not decoded")
+
+
+pikepdf.jbig2.set_decoder(_LeftPacked())
 
 
 def open_source(source: str) -> Pdf:

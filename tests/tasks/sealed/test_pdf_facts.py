@@ -74,6 +74,15 @@ def test_one_page_of_text_makes_a_document_no_scan(tmp_path: Path) -> None:
     assert known(tmp_path, add, FULL)["scanned"] is False
 
 
+def test_a_page_whose_text_claims_to_be_a_jbig2_picture_is_taken_for_text(tmp_path: Path) -> None:
+    source = make(tmp_path / "a.pdf", None, WORDS)
+    with Pdf.open(source, allow_overwriting_input=True) as pdf:
+        pdf.pages[0].Contents.write(WORDS, filter=Name.JBIG2Decode)
+        pdf.save(source)
+    found = facts(str(source))
+    assert (found["scanned"], found["has_text"]) == (False, True)
+
+
 def test_a_form_that_draws_itself_ends(tmp_path: Path) -> None:
     def loop(pdf: Pdf) -> None:
         form = Stream(pdf, b"/X0 Do")
