@@ -189,6 +189,8 @@ class Trouble(Exception):  # noqa: N818  the field's word; most troubles are res
         super().__init__(f"{code} {detail}" if detail else code)
         self.code = code
         self.detail = detail
+        self.agents: tuple[Agent, ...] = ()
+        """Who failed, where that is known by name and version."""
 
 
 @dataclass(frozen=True, slots=True)

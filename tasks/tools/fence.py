@@ -39,9 +39,13 @@ class Fence:
     """The seal of a zygote that runs beside us, with nothing around it."""
 
     def __init__(
-        self, uid: int | None, *, plain: bool, jobs: str, sources: Sequence[str], extra: Sequence[str]
+        self, uid: int | None, *, plain: bool, jobs: str, sources: Sequence[str], extra: Sequence[str], alive: int
     ) -> None:
-        """`jobs`, `sources`: the folders of the jobs and of large inputs. The others: see Box."""
+        """`jobs`, `sources`: the folders of the jobs and of large inputs. `alive`: open as long as any of us lives.
+
+        The others: see Box.
+        """
+        self._alive = alive
         kernel.adopt_orphans()  # of a warden that something killed
         self._uid, self._plain = uid, plain
         self._jobs, self._sources = jobs, sources
@@ -66,7 +70,7 @@ class Fence:
         heard, theirs = os.pipe2(os.O_CLOEXEC)
         pid = os.fork()
         if pid == 0:
-            self._guard((*given, leash, theirs), leash, theirs, work)
+            self._guard((*given, self._alive, leash, theirs), leash, theirs, work)
         os.close(leash)
         os.close(theirs)
         return Fenced(pid, ours, heard)
@@ -108,14 +112,18 @@ class Fence:
         try:
             os.setsid()
             seal.close_all_but(given)
-            ended = warden.guard(self._uid, (leash,), work, lambda: seal.close_all_but((leash, told)))
+            kept = (leash, told, self._alive)
+            ended = warden.guard(self._uid, (leash,), work, lambda: seal.close_all_but(kept))
             os.write(told, json.dumps([ended.status, ended.cpu_s]).encode())
+        except BaseException as problem:
+            with contextlib.suppress(OSError):
+                os.write(given[-3], f"{type(problem).__name__}: {problem}\n".encode())
         finally:
             os._exit(0)
 
     def _ruleset(self, order: Order) -> int:
-        own = f"/proc/{os.getpid()}"
-        ruleset = kernel.landlock_ruleset((*self._readable, ".", own), ("out", _TEMPORARY, *WRITTEN_DEVICES))
+        look = (".", *own_of_proc())
+        ruleset = kernel.landlock_ruleset(self._readable, ("out", _TEMPORARY, *WRITTEN_DEVICES), look=look)
         for bound in order.bound:
             fd = os.open(self._path(bound), os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
             try:
@@ -162,6 +170,12 @@ class Fenced:
             return None, 0.0
         status, cpu_s = json.loads(said)
         return int(status), float(cpu_s)
+
+
+def own_of_proc() -> tuple[str, ...]:
+    """What this process may read of itself in /proc: nothing of the machine's network and mounts."""
+    names = ("cmdline", "fd", "limits", "maps", "stat", "statm", "status")
+    return tuple(f"/proc/{os.getpid()}/{name}" for name in names)
 
 
 def counts() -> bool:
@@ -225,6 +239,8 @@ def threads_of(uid: int) -> int:
 def _limit_cpu(wall_s: float) -> None:
     # The last resort for a process whose warden and zygote were both killed.
     most = (math.ceil(wall_s) + _CPU_MARGIN_S) * (os.cpu_count() or 1)
+    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+    most = most if hard == resource.RLIM_INFINITY else min(most, hard)
     resource.setrlimit(resource.RLIMIT_CPU, (most, most))
 
 

@@ -14,7 +14,7 @@ from functools import cache
 
 from tasks.premis.model import Trouble
 from tasks.tools import bubblewrap, kernel
-from tasks.tools.footing import CAP_CHOWN, CAP_KILL, CAP_SETGID, CAP_SETUID, Footing, footing, may
+from tasks.tools.footing import Footing, footing, takes_plain_uid
 
 _PATIENCE_S = 30.0
 
@@ -29,7 +29,7 @@ class Floor(Enum):
         """Whether whoever lives inside leaves root for a plain uid; only then does PLAIN_UID own anything."""
         if self is Floor.BUBBLEWRAP:
             return footing() is Footing.ROOT
-        return os.geteuid() == 0 and may(CAP_CHOWN, CAP_KILL, CAP_SETGID, CAP_SETUID)
+        return takes_plain_uid()
 
 
 def found() -> Floor:

@@ -54,12 +54,11 @@ def remove(folder: Path) -> None:
         waiting = [name for name in os.listdir(top) if not _unlinked(name, top)]
         while waiting:
             name = waiting.pop()
-            os.chmod(name, 0o700, dir_fd=top)
-            below = os.open(name, _OPEN_FOLDER, dir_fd=top)
+            below = _opened(name, top)
             try:
                 for inner in os.listdir(below):
                     if not _unlinked(inner, below):
-                        os.chmod(inner, 0o700, dir_fd=below)
+                        os.close(_opened(inner, below))
                         waiting.append(secrets.token_hex(16))
                         os.rename(inner, waiting[-1], src_dir_fd=below, dst_dir_fd=top)
             finally:
@@ -68,6 +67,16 @@ def remove(folder: Path) -> None:
     finally:
         os.close(top)
     folder.rmdir()
+
+
+def _opened(name: str, at: int) -> int:
+    """A folder opened for reading after its mode was set; never what a link put in its way meanwhile leads to."""
+    place = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=at)
+    try:
+        Path(f"/proc/self/fd/{place}").chmod(0o700)
+        return os.open(f"/proc/self/fd/{place}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    finally:
+        os.close(place)
 
 
 def _make_ours(fd: int) -> None:

@@ -222,6 +222,9 @@ class Job:
         try:
             answer = self._runner.ask(resident, self, request)
         except Trouble as trouble:
+            for agent in trouble.agents:
+                self.used(agent)
+            self._held_by()
             raise self.room(trouble) from None
         for agent in answer.agents:
             self.used(agent)

@@ -19,6 +19,7 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 
 CLONE_NEWNS, CLONE_NEWIPC, CLONE_NEWPID = 0x00020000, 0x08000000, 0x20000000
 _CLONE_ANY_NAMESPACE = 0x7E020000  # mount, cgroup, uts, ipc, user, pid, net
+_CLONE_PARENT = 0x8000  # a child of our parent, which does not expect it
 
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 1, 2, 4, 8
 _MS_REMOUNT, _MS_BIND, _MS_REC, _MS_PRIVATE, _MS_RELATIME = 32, 4096, 16384, 1 << 18, 1 << 21
@@ -156,11 +157,14 @@ def landlock_abi() -> int:
     return max(0, version)
 
 
-def landlock_ruleset(read: Iterable[str], write: Iterable[str], sockets: Iterable[str] = ()) -> int:
+def landlock_ruleset(
+    read: Iterable[str], write: Iterable[str], *, look: Iterable[str] = (), sockets: Iterable[str] = ()
+) -> int:
     """A ruleset that forbids every file outside `read` and `write`, TCP, and signals to processes outside.
 
-    In the folders of `sockets` socket files may be made, and nothing else. Returns a descriptor for landlock(). Paths
-    that do not exist are left out, and what the kernel's version does not know is not forbidden by it.
+    What lies below `look` is read and never executed. In the folders of `sockets` socket files may be made, and
+    nothing else. Returns a descriptor for landlock(). Paths that do not exist are left out, and what the kernel's
+    version does not know is not forbidden by it.
     """
     abi = landlock_abi()
     handled = _FIRST_ABI
@@ -169,6 +173,8 @@ def landlock_ruleset(read: Iterable[str], write: Iterable[str], sockets: Iterabl
     ruleset = _ruleset(handled, network, _SCOPE_ABSTRACT_SOCKETS_AND_SIGNALS if abi >= SCOPING_ABI else 0)
     for path in read:
         _allow(ruleset, path, _READ)
+    for path in look:
+        _allow(ruleset, path, _READ & ~_EXECUTE)
     for path in write:
         _allow(ruleset, path, handled & ~(_MAKE_CHAR | _MAKE_BLOCK | _EXECUTE))
     for path in sockets:
@@ -245,10 +251,12 @@ _REFUSED: tuple[tuple[str, int | None, int | None], ...] = (
     ("ioperm", 173, None),
 )  # fmt: skip
 
-# Refused besides where the kernel's ipc is shared with others.
+# Refused besides where the kernel's ipc and the names of files are shared with others.
 _OF_OTHERS_IPC: list[tuple[str, int | None, int | None]] = [
     ("shmat", 30, 196), ("shmctl", 31, 195), ("semop", 65, 193), ("semtimedop", 220, 192), ("semctl", 66, 191),
     ("msgsnd", 69, 189), ("msgrcv", 70, 188), ("msgctl", 71, 187), ("mq_unlink", 241, 181),
+    ("inotify_init", 253, None), ("inotify_init1", 294, 26), ("inotify_add_watch", 254, 27),
+    ("mknod", 133, None), ("mknodat", 259, 33),
 ]  # fmt: skip
 # Refused for any process but the own one, where others have the same uid.
 _OF_OTHERS: tuple[tuple[str, int | None, int | None], ...] = (
@@ -257,6 +265,11 @@ _OF_OTHERS: tuple[tuple[str, int | None, int | None], ...] = (
 )  # fmt: skip
 # Refused there altogether: whom they are about stands in an argument that means different things.
 _PRIORITIES: list[tuple[str, int | None, int | None]] = [("setpriority", 141, 140), ("ioprio_set", 251, 30)]
+# Answered as if the file system had none: Landlock does not guard them, and they may hold as much as a file.
+_READ_ATTRIBUTES: tuple[tuple[str, int | None, int | None], ...] = (
+    ("getxattr", 191, 8), ("lgetxattr", 192, 9), ("fgetxattr", 193, 10), ("getxattrat", 464, 464),
+    ("listxattr", 194, 11), ("llistxattr", 195, 12), ("flistxattr", 196, 13), ("listxattrat", 465, 465),
+)  # fmt: skip
 # Answered with success and not done, where the files of others can be named: Landlock does not guard a file's
 # attributes, and those of a job's own files do not matter to anybody.
 _ATTRIBUTES: tuple[tuple[str, int | None, int | None], ...] = (
@@ -268,12 +281,15 @@ _ATTRIBUTES: tuple[tuple[str, int | None, int | None], ...] = (
     ("file_setattr", 469, 469),
 )  # fmt: skip
 _AF_UNIX, _SOCK_STREAM, _SOCKET_TYPES = 1, 1, 0xF
-_CONNECT = ("connect", 42, 203)
+_CONNECT, _IOCTL, _PRCTL = ("connect", 42, 203), ("ioctl", 16, 29), ("prctl", 157, 167)
+_PR_SET_DUMPABLE = 4
+_OF_FILE_SYSTEMS = (0x66, 0x58, 0x76, 0x94)
+"""The kinds of ioctl(2) that change what a file system keeps of a file that is open for reading only."""
 
 _SECCOMP_MODE_FILTER = 2
 _RET_ALLOW, _RET_ERRNO, _RET_KILL_PROCESS = 0x7FFF0000, 0x00050000, 0x80000000
 _LOAD, _RETURN, _IF_EQUAL, _IF_AT_LEAST, _IF_ANY_BIT = 0x20, 0x06, 0x15, 0x35, 0x45
-_AND = 0x54
+_AND, _SHIFT_RIGHT = 0x54, 0x74
 _NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT, _SECOND_ARGUMENT = 0, 4, 16, 24  # offsets in struct seccomp_data
 
 
@@ -302,6 +318,11 @@ def seccomp_filter(
         program += _when(_IF_EQUAL, number, then=refuse)
     for number in _numbers(machine, [] if boxed else _ATTRIBUTES):
         program += _when(_IF_EQUAL, number, then=_RET_ERRNO)
+    for number in _numbers(machine, [] if boxed else _READ_ATTRIBUTES):
+        program += _when(_IF_EQUAL, number, then=_RET_ERRNO | errno.ENOTSUP)
+    if not boxed:
+        (ioctl,), (prctl,) = _numbers(machine, [_IOCTL]), _numbers(machine, [_PRCTL])
+        program += [*_if_of_files(ioctl, refuse), *_if_first_is(prctl, _PR_SET_DUMPABLE, refuse)]
     for number in _numbers(machine, [] if own_uid else _OF_OTHERS):
         program += _unless_first_is(number, 0, refuse)
     for number in _numbers(machine, [row for row in _REFUSED if row[0] in local]):
@@ -309,7 +330,7 @@ def seccomp_filter(
     # clone3 hides its flags in memory, which a filter cannot read; ENOSYS makes the C library fall back to clone.
     program += _when(_IF_EQUAL, _CLONE3, then=_RET_ERRNO | errno.ENOSYS)
     program += _when(_IF_EQUAL, _CLONE[machine], then=None, otherwise=_RET_ALLOW)
-    program += [_step(_LOAD, _FIRST_ARGUMENT), *_when(_IF_ANY_BIT, _CLONE_ANY_NAMESPACE, then=refuse)]
+    program += [_step(_LOAD, _FIRST_ARGUMENT), *_when(_IF_ANY_BIT, _CLONE_ANY_NAMESPACE | _CLONE_PARENT, then=refuse)]
     program.append(_step(_RETURN, _RET_ALLOW))
     return b"".join(program)
 
@@ -355,6 +376,31 @@ def _unless_first_is(number: int, wanted: int, refuse: int) -> list[bytes]:
         _step(_RETURN, _RET_ALLOW),
         _step(_RETURN, refuse),
     ]
+
+
+def _if_first_is(number: int, unwanted: int, refuse: int) -> list[bytes]:
+    # For this system call alone: refused when its first argument (its lower half) is the unwanted one.
+    return [
+        _step(_IF_EQUAL, number, 0, 4),
+        _step(_LOAD, _FIRST_ARGUMENT),
+        _step(_IF_EQUAL, unwanted, 1, 0),
+        _step(_RETURN, _RET_ALLOW),
+        _step(_RETURN, refuse),
+    ]
+
+
+def _if_of_files(number: int, refuse: int) -> list[bytes]:
+    # For ioctl alone: the second byte of its request says what kind of request it is.
+    kinds = [_step(_IF_EQUAL, kind, len(_OF_FILE_SYSTEMS) - place, 0) for place, kind in enumerate(_OF_FILE_SYSTEMS)]
+    body = [
+        _step(_LOAD, _SECOND_ARGUMENT),
+        _step(_SHIFT_RIGHT, 8),
+        _step(_AND, 0xFF),
+        *kinds,
+        _step(_RETURN, _RET_ALLOW),
+        _step(_RETURN, refuse),
+    ]
+    return [_step(_IF_EQUAL, number, 0, len(body)), *body]
 
 
 def _unless_local_stream(number: int, refuse: int) -> list[bytes]:

@@ -100,6 +100,7 @@ class Residents:
             try:
                 answer = _answered(resident, folder, request, names, bounds)
             except Trouble as trouble:
+                trouble.agents = resident.agents
                 self._ended(kind, resident)
                 spare = fresh and not spared and _killed(trouble)
                 if (fresh and not spare) or trouble.code not in _REPLACED or self._closed.is_set():

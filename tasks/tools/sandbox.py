@@ -67,10 +67,12 @@ class Sandbox:
         around = _box(jobs, sources, extra) if boxed else []
         self._sock, theirs = wire.pair()
         parent = os.pidfd_open(os.getpid())
+        self._life, alive = os.pipe2(os.O_CLOEXEC)
         settings = Settings(
             floor=floor.value,
             socket=theirs.fileno(),
             parent=parent,
+            alive=alive,
             uid=uid,
             # An ordinary user is a plain uid outside; root without the right to be another stays root.
             plain=uid is not None or footing() is Footing.USER,
@@ -86,13 +88,14 @@ class Sandbox:
                     stdout=said,
                     stderr=said,
                     env={**bubblewrap.ENVIRONMENT, "HOME": "/tmp" if boxed else "/nonexistent"},  # noqa: S108
-                    pass_fds=(theirs.fileno(), parent),
+                    pass_fds=(theirs.fileno(), parent, alive),
                     cwd="/",
                     start_new_session=True,  # an interrupt from the keyboard is for the parent alone
                 )
             finally:
                 theirs.close()
                 os.close(parent)
+                os.close(alive)
             try:
                 self.hello = self._greeted()
             except SandboxGone:
@@ -136,6 +139,14 @@ class Sandbox:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
             self._process.wait()
+        self._buried()
+
+    def _buried(self) -> None:
+        # A warden may outlive its zygote by the moment in which it ends its job: only then may others touch the folder.
+        if self._life >= 0:
+            _readable(self._life, _CLOSE_S)
+            os.close(self._life)
+            self._life = -1
 
     def abandon(self) -> None:
         """Let it end without waiting, also while another thread waits for a job: that call raises SandboxGone."""

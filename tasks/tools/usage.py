@@ -10,7 +10,7 @@ import os
 import stat
 from collections.abc import Iterable, Iterator
 
-_PAGE = os.sysconf("SC_PAGE_SIZE")
+_RESIDENT = (b"RssAnon:", b"RssShmem:")
 _EXACT = (b"Pss_Anon:", b"Pss_Shmem:")
 _SECTOR = 512
 
@@ -59,18 +59,29 @@ def disk(folder: str, pids: Iterable[int], enough: int, names: int) -> int:
 
 
 def _resident(pid: int) -> int:
-    with contextlib.suppress(OSError, IndexError), open(f"/proc/{pid}/statm", "rb") as statm:
-        fields = statm.read().split()
-        return (int(fields[1]) - int(fields[2])) * _PAGE
+    # Anonymous and shared memory. A process whose first thread has ended shows them in any other thread alone.
+    for folder in (f"/proc/{pid}", *_threads(pid)):
+        with contextlib.suppress(OSError), open(f"{folder}/status", "rb") as status:
+            found = [int(line.split()[1]) << 10 for line in status if line.startswith(_RESIDENT)]
+            if found:
+                return sum(found)
     return 0
+
+
+def _threads(pid: int) -> Iterator[str]:
+    with contextlib.suppress(OSError):
+        for name in os.listdir(f"/proc/{pid}/task"):
+            yield f"/proc/{pid}/task/{name}"
 
 
 def _proportional(pid: int) -> int:
     try:
         with open(f"/proc/{pid}/smaps_rollup", "rb") as rollup:
-            return sum(int(line.split()[1]) << 10 for line in rollup if line.startswith(_EXACT))
+            found = [int(line.split()[1]) << 10 for line in rollup if line.startswith(_EXACT)]
     except OSError:
-        return _resident(pid)  # it ended (then this is 0), or made itself unreadable (then it is counted in full)
+        found = []
+    # None: it ended (then this is 0), made itself unreadable or has lost its first thread (then it counts in full).
+    return sum(found) if found else _resident(pid)
 
 
 def _tree(top: str) -> Iterator[int]:
@@ -96,10 +107,37 @@ def _listed(folder: str) -> list[os.DirEntry[str]]:
 
 
 def _deleted(pid: int, device: int) -> Iterator[tuple[int, int]]:
-    # (inode, bytes) of the open files of a process that no folder names any more.
-    with contextlib.suppress(OSError):
-        for fd in os.listdir(f"/proc/{pid}/fd"):
-            with contextlib.suppress(OSError):
-                status = os.stat(f"/proc/{pid}/fd/{fd}")  # noqa: PTH116  in every tick: no Path objects
-                if stat.S_ISREG(status.st_mode) and status.st_nlink == 0 and status.st_dev == device:
-                    yield status.st_ino, status.st_blocks * _SECTOR
+    # (inode, bytes) of the open files of a process, or of one of its threads, that no folder names any more.
+    for folder in _threads(pid):
+        with contextlib.suppress(OSError):
+            for fd in os.listdir(f"{folder}/fd"):
+                with contextlib.suppress(OSError):
+                    status = os.stat(f"{folder}/fd/{fd}")  # noqa: PTH116  in every tick: no Path objects
+                    if stat.S_ISREG(status.st_mode) and status.st_nlink == 0 and status.st_dev == device:
+                        yield status.st_ino, status.st_blocks * _SECTOR
+
+
+def maps_deleted(pids: Iterable[int], folder: str) -> bool:
+    """Whether a process maps a file of the folder's device that nobody names any more: its size cannot be known.
+
+    Files that some mapping executes are programs and libraries, replaced while they run.
+    """
+    device = os.lstat(folder).st_dev
+    wanted = f"{os.major(device):02x}:{os.minor(device):02x}"
+    for pid in pids:
+        data, programs = set[str](), set[str]()
+        for top in _threads(pid):
+            with contextlib.suppress(OSError), open(f"{top}/maps", encoding="utf-8", errors="replace") as maps:
+                for line in maps:
+                    _, rights, _, place, inode, *path = line.split(None, 5)
+                    if place == wanted and path and path[0].rstrip().endswith("(deleted)"):
+                        (programs if "x" in rights else data).add(inode)
+            break  # all threads of a process share its memory
+        if data - programs:
+            return True
+    return False
+
+
+def threads(pids: Iterable[int]) -> int:
+    """How many threads these processes have."""
+    return sum(1 for pid in pids for _ in _threads(pid))

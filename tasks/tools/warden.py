@@ -18,6 +18,8 @@ from typing import NoReturn
 
 from tasks.tools import kernel, seal
 
+_TICK_MS = 50
+
 
 @dataclass(frozen=True, slots=True)
 class End:
@@ -49,7 +51,9 @@ def guard(uid: int | None, leashes: Iterable[int], start: Callable[[], NoReturn]
     poll = select.poll()
     for fd in (ended, *leashes):
         poll.register(fd, select.POLLIN)
-    ended_by_us = ended not in {fd for fd, _ in poll.poll()}
+    while not (ready := {fd for fd, _ in poll.poll(_TICK_MS)}):
+        _bury_orphans(pid)
+    ended_by_us = ended not in ready
     status, cpu_s = (None, 0.0) if ended_by_us else _waited(pid)
     while _any_left():
         _kill_all(uid)
@@ -76,6 +80,13 @@ def _shut_in() -> None:
 def _waited(pid: int) -> tuple[int, float]:
     _, status, used = os.wait4(pid, 0)
     return status, used.ru_utime + used.ru_stime
+
+
+def _bury_orphans(worker: int) -> None:
+    # They would use up the job's number of processes.
+    with contextlib.suppress(ChildProcessError):
+        while (dead := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)) and dead.si_pid != worker:
+            os.waitpid(dead.si_pid, 0)
 
 
 def _any_left() -> bool:

@@ -48,14 +48,15 @@ _WARM = (
 class Settings:
     """What the door tells its zygote on the command line.
 
-    `uid`: taken by the workers; None where no other can be had. `plain`: a worker is not root, seen from outside.
-    `jobs`, `sources`: of the fence alone, the folders of the jobs and of large inputs; in the box they have names of
-    their own. `extra`: more modules, each a Python file.
+    `alive`: held open by all that lives in the sandbox. `uid`: taken by the workers; None where no other can be had.
+    `plain`: a worker is not root, seen from outside. `jobs`, `sources`: of the fence alone, the folders of the jobs and
+    of large inputs; in the box they have names of their own. `extra`: more modules, each a Python file.
     """
 
     floor: str
     socket: int
     parent: int
+    alive: int
     uid: int | None
     plain: bool
     jobs: str = ""
@@ -77,7 +78,7 @@ def main(argument: str) -> None:
     unloaded |= _warm((*_WARM, *own))
     gc.collect()
     gc.freeze()  # else a collection in a job would copy all memory that it shares with us
-    for fd in (settings.socket, settings.parent):
+    for fd in (settings.socket, settings.parent, settings.alive):
         os.set_inheritable(fd, False)
     sock = socket.socket(fileno=settings.socket)
     greeting = Hello(threads(), seal.layers(), libraries, unloaded)
@@ -90,7 +91,14 @@ def main(argument: str) -> None:
 def _seal(settings: Settings) -> Seal:
     if settings.floor == Floor.BUBBLEWRAP.value:
         return Box(settings.uid, plain=settings.plain, extra=settings.extra)
-    return Fence(settings.uid, plain=settings.plain, jobs=settings.jobs, sources=settings.sources, extra=settings.extra)
+    return Fence(
+        settings.uid,
+        plain=settings.plain,
+        jobs=settings.jobs,
+        sources=settings.sources,
+        extra=settings.extra,
+        alive=settings.alive,
+    )
 
 
 def threads() -> int:
@@ -186,7 +194,7 @@ def _job(zygote: Zygote, order: Order, fds: tuple[int, ...]) -> Report:
         os.close(fd)
     cause = _watch(zygote, held, order, started)
     status, cpu_s = held.end()
-    cause = cause or _excess(zygote.seal, held, order)
+    cause = cause or _too_large(zygote.seal, order, [])
     code = os.waitstatus_to_exitcode(status)
     return Report(cause=cause, signal=max(0, -code), code=max(0, code), seconds=time.monotonic() - started, cpu_s=cpu_s)
 
@@ -222,12 +230,16 @@ def _stopped(sock: socket.socket) -> bool:
 def _excess(seal: Seal, held: Held, order: Order) -> str:
     limits = order.limits
     running = held.processes()
-    if len(running) > limits.processes:
+    if usage.threads(running) > limits.processes:  # as the kernel counts them, which exempts root
         return "processes"
     if usage.memory(running, limits.memory_bytes) > limits.memory_bytes:
         return "memory"
+    return _too_large(seal, order, running)
+
+
+def _too_large(seal: Seal, order: Order, running: list[int]) -> str:
     for folder, most in seal.written(order):
-        if usage.disk(folder, running, most, MOST_NAMES) > most:
+        if usage.disk(folder, running, most, MOST_NAMES) > most or usage.maps_deleted(running, folder):
             return "output"
     return ""
 

@@ -60,8 +60,8 @@ def _program(settings: Settings) -> NoReturn:
         os.setsid()
         os.chdir(settings.folder)
         read = (*bubblewrap.readable(), *fence.DEVICES, *fence.OF_PROC, *settings.read)
-        own = (settings.folder, f"/proc/{os.getpid()}")
-        ruleset = kernel.landlock_ruleset((*read, *own), ("out", "home", *DEVICES), settings.sockets)
+        look = (settings.folder, *fence.own_of_proc())
+        ruleset = kernel.landlock_ruleset(read, ("out", "home", *DEVICES), look=look, sockets=settings.sockets)
         others = 0 if settings.uid is not None else fence.threads_of(os.getuid())
         for kind, most in ((resource.RLIMIT_CORE, 0), (resource.RLIMIT_NPROC, others + settings.processes)):
             hard = resource.getrlimit(kind)[1]
@@ -79,6 +79,7 @@ def _program(settings: Settings) -> NoReturn:
         seal.finally_forbid(ruleset, program, but=kept)
         silent = kernel.seccomp_without_connect(os.uname().machine) if settings.sockets else None
         more = {WITHOUT_CONNECT: silent.hex()} if silent else {}
+        seal.close_all_but(())
         os.execve(settings.argv[0], settings.argv, {**settings.environment, **more})
     except BaseException as problem:
         os.write(2, f"{type(problem).__name__}: {problem}\n".encode())
@@ -93,11 +94,12 @@ def _let_go_of_the_pipes() -> None:
 
 
 def _remove_dead_sockets(settings: Settings) -> None:
-    # LibreOffice may make its socket files and, to spare those of others, not remove them.
+    # The office may make its socket files and, to spare those of others, not remove them.
     alive = Path("/proc/net/unix").read_text(encoding="utf-8", errors="surrogateescape")
     owner = os.getuid() if settings.uid is None else settings.uid
+    pattern = "OSL_PIPE_*" if settings.uid is None else "*"  # what a uid of its own has made is all the program's
     for folder in settings.sockets:
-        for path in Path(folder).glob("OSL_PIPE_*"):
+        for path in Path(folder).glob(pattern):
             with contextlib.suppress(OSError):
                 status = path.lstat()
                 if stat.S_ISSOCK(status.st_mode) and status.st_uid == owner and str(path) not in alive:

@@ -181,19 +181,21 @@ def _kill_two_at_work(before: set[int]) -> None:
     end = time.monotonic() + 100
     while len(killed) < 2 and time.monotonic() < end:
         new = [pid for pid in _started_by(os.getpid()) if pid not in before and _is_python(pid)]
-        for pid in new:
-            # A zygote is a Python that no other Python of ours started; its worker is one that it did.
-            first = _parent(pid) not in new
-            if first and pid not in killed and any(_is_python(child) for child in descendants(pid)):
+        # A zygote is a Python that no other Python of ours started; its worker is one that it did.
+        zygotes = [pid for pid in new if _stat(pid)[1] not in ("0", "1", *map(str, new)) and pid not in killed]
+        for pid in zygotes[:1]:
+            # What a zygote starts while it loads its libraries leads no session.
+            if any(_is_python(child) and _stat(child)[3] == str(child) for child in descendants(pid)):
                 os.kill(pid, signal.SIGKILL)
                 killed.add(pid)
         time.sleep(0.02)
 
 
-def _parent(pid: int) -> int:
+def _stat(pid: int) -> list[str]:
+    """State, parent, group and session of a process, of one that is gone zeros (proc_pid_stat(5))."""
     with contextlib.suppress(OSError):
-        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-    return 0
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[:4]
+    return ["0"] * 4
 
 
 def _is_python(pid: int) -> bool:

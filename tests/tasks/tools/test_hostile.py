@@ -328,11 +328,13 @@ def test_half_a_character_does_not_pass(job: Job):
     ("kind", "name"),
     [("link", "master.pdf"), ("folder link", "sub/passwd"), ("pipe", "master.pdf"), ("folder", "master.pdf")],
 )
-def test_what_is_no_regular_file_is_no_product(job: Job, kind: str, name: str):
-    job.call("hostile_jobs:plant", kind)
+def test_what_is_no_regular_file_is_no_product(job: Job, kind: str, name: str, floor: Floor):
+    refused = kind == "pipe" and floor is Floor.LANDLOCK  # there no special file can be made at all
+    with pytest.raises(Trouble) if refused else contextlib.nullcontext():
+        job.call("hostile_jobs:plant", kind)
     with pytest.raises(Trouble) as caught:
         job.digest(f"out/{name}")
-    assert caught.value.code == "tool-crash"
+    assert caught.value.code == ("product-missing" if refused else "tool-crash")
 
 
 def test_an_input_cannot_be_hard_linked_into_the_output(job: Job, tmp_path: Path):
