@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from prefect import State, flow, get_run_logger, runtime
-from prefect.futures import PrefectFuture, as_completed, wait
+from prefect.futures import PrefectFuture, as_completed
 
 from flows.ui import artifacts, states
-from flows.ui.run import run_id, threads, whole
+from flows.ui.run import put_down, run_id, threads, whole
 from flows.ui.stops import stops_clearly
 from tasks.aip.mend import mend
 from tasks.aip.plan import Choice, Scope
@@ -152,12 +152,6 @@ def _named(session: Session, aips: Sequence[uuid.UUID]) -> str:
 def _in_turn(futures: Iterator[PrefectFuture[Any]]) -> Iterator[Any]:
     """Results as they come; a task that could not work raises here and stops the run, and its files wait."""
     waiting = list(futures)
-    try:
+    with put_down(waiting):
         for future in as_completed(waiting):
             yield future.result()
-    except BaseException as error:
-        board.stop.set()  # the AIPs' locks are ours until the last thread has put its file down
-        if not isinstance(error, Exception):  # cancelled, or asked to end at once: it puts its file down now
-            shared.close()
-        wait(waiting)
-        raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import http.server
 import os
@@ -20,7 +21,7 @@ from tasks.config.home import Home
 from tasks.config.home import home as the_home
 from tasks.tools import service
 
-WORKER_STOP_S = 15.0
+WORKER_STOP_S, LOOK_S = 15.0, 2.0
 
 
 def add(cli: typer.Typer) -> None:
@@ -49,10 +50,12 @@ def up() -> None:
         shown = _choices(home)
         _tell(home, address)
         try:
-            while not over.wait(1.0):
+            while not over.wait(LOOK_S):
                 if worker.poll() is not None:
                     runs.sweep(home)  # what it ran died with it
                     worker = _worker(home, address)
+                with contextlib.suppress(Exception):  # a server that does not answer is told the next time
+                    runs.settle_cut_off()
                 if (now := _choices(home)) != shown:
                     shown = now  # the forms list batches and AIPs as they were at their deployment
                     _refresh(home, address)
@@ -60,6 +63,7 @@ def up() -> None:
             show.say("Stopping …")
             runs.cancel_all(WORKER_STOP_S)
             _end(worker)
+            runs.settle_cut_off()
             pages.shutdown()
 
 
