@@ -38,9 +38,9 @@ def nothing_ready(names: Sequence[str], minutes: int) -> State:
     return Completed(name="Nothing to do", message=f"{count} not ready yet: {', '.join(names[:5])}. {how}")
 
 
-def stopped(message: str) -> State:
+def stopped(message: str, data: tuple[Any, ...] = ()) -> State:
     """The run itself could not go on; nothing was lost."""
-    return Failed(name="Stopped", message=message)
+    return Failed(name="Stopped", message=message, data=data or None)
 
 
 def code_of(state: State) -> str:

@@ -60,6 +60,44 @@ def test_a_run_cancelled_on_the_page_ends_with_all_its_jobs_and_the_next_one_fin
     assert not scans.states(home) & scans.UNTRUE
 
 
+@pytest.mark.provokes("store-busy")
+def test_two_runs_of_one_batch_at_once_double_nothing_and_the_second_tells_who_works(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    scans.batch(home)
+    with kills.stack_up(home):
+        first = kills.trigger(home, "batch/batch", {"batch": "quét"})
+        scans.reading(home)
+        began = time.monotonic()
+        second = kills.start(home, "run", "quét")
+        assert second.wait(60) == 1
+        took = time.monotonic() - began
+        assert kills.state_of(home, first) == "RUNNING"
+        (told,) = [line for line in said(home).splitlines() if line.startswith("Stopped: ")]
+        print(f"refused after {took:.1f} s: {told}")
+        assert told.startswith(f"Stopped: store-busy: quét: Another run ({first}) is working on this AIP since ")
+        assert "?" not in told
+        assert scans.last(home) == ("FAILED", "Stopped")
+        assert kills.final(home, first) == "COMPLETED"
+        scans.settled_once(home)
+    assert kills.left(home).waited == 0
+    assert kills.start(home, "run", "quét").wait(60) == 0
+    assert kills.quiet(home)
+    assert kills.leftovers(home) == []
+
+
+def test_of_two_commands_begun_together_one_does_the_work_and_nothing_is_doubled(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    scans.batch(home)
+    both = [kills.start(home, "run", "quét") for _ in range(2)]
+    codes = sorted(run.wait(kills.LIMIT_S) for run in both)
+    print(codes, [line for line in said(home).splitlines() if line.startswith("Stopped: ")])
+    assert codes[0] == 0
+    assert codes[1] in (0, 1)
+    scans.settled_once(home)
+    assert kills.quiet(home)
+    assert kills.leftovers(home) == []
+
+
 def test_a_run_whose_process_is_killed_is_told_as_crashed_with_all_below_and_the_next_one_finishes(
     tmp_path: Path,
 ) -> None:
