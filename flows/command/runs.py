@@ -51,17 +51,19 @@ def alive(client: SyncPrefectClient) -> list[FlowRun]:
     return _flow_runs(client, FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=list(ALIVE)))))
 
 
-def sweep(home: Home) -> int:
+def sweep(home: Home, *, workers_only: bool = False) -> int:
     """Set runs that no process can be doing any more to CRASHED, with their task runs; returns how many.
 
-    Called only where this process started the server or lost its worker. A run that holds an AIP's lock lives, and so
-    does every run above it (`perenne run` in another terminal).
+    Called where this process started the server, or, for the worker's runs alone, where no worker lives. Of the others
+    a run that holds an AIP's lock lives, and so does every run above it (`perenne run` in another terminal).
     """
     spared = set(holders(home).values())
     count = 0
     with _client() as client:
         for run in alive(client):
-            if str(run.id) in spared or _root(client, run) in spared:
+            root = _root(client, run)
+            of_a_command = root.deployment_id is None
+            if of_a_command and (workers_only or {str(run.id), str(root.id)} & spared):
                 continue
             asked = run.state is not None and run.state.is_cancelling()
             told = Cancelled if asked else Crashed
@@ -70,8 +72,8 @@ def sweep(home: Home) -> int:
     return count
 
 
-def _root(client: SyncPrefectClient, run: FlowRun) -> str:
-    """The id that a run's lock file bears: that of its outermost parent."""
+def _root(client: SyncPrefectClient, run: FlowRun) -> FlowRun:
+    """A run's outermost parent, whose id its lock files bear."""
     while run.parent_task_run_id is not None:
         try:
             parent = client.read_task_run(run.parent_task_run_id).flow_run_id
@@ -80,7 +82,7 @@ def _root(client: SyncPrefectClient, run: FlowRun) -> str:
         if parent is None:
             break
         run = client.read_flow_run(parent)
-    return str(run.id)
+    return run
 
 
 def to_be_cancelled(run: uuid.UUID) -> bool:

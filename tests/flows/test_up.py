@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import signal
+import socket
+import subprocess
 import time
+import tomllib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.flows import kills, scans
+from tests.flows import kills, scans, test_history
 
 pytestmark = pytest.mark.slow
 WITHIN_S = 10.0
@@ -122,3 +128,185 @@ def test_a_run_whose_process_is_killed_is_told_as_crashed_with_all_below_and_the
         scans.settled_once(home)
     assert kills.quiet(home)
     assert not scans.states(home) & scans.UNTRUE
+
+
+def small(home: Path, name: str = "lô-nhỏ") -> Path:
+    """A batch that is done as soon as it is begun."""
+    kills.environment(home)
+    batch = home / "inbox" / name
+    batch.mkdir(parents=True)
+    (batch / "ghi-chú.bin").write_bytes(os.urandom(100))
+    return batch
+
+
+@contextlib.contextmanager
+def taken(port: int) -> Iterator[None]:
+    """Another program has the port."""
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(("127.0.0.1", port))
+        other.listen()
+        yield
+
+
+def settings(home: Path) -> dict[str, int]:
+    kills.environment(home)
+    return tomllib.loads((home / "perenne.toml").read_text())
+
+
+def ours(home: Path) -> dict[str, object]:
+    """Where the home's server is, and whose it is."""
+    return dict(json.loads((home / "prefect" / "server.json").read_text()))
+
+
+def test_a_second_up_of_one_home_is_refused_at_once_and_the_first_lives_on(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    small(home)
+    with kills.stack_up(home) as first:
+        began = time.monotonic()
+        assert kills.start(home, "up").wait(20) == 3
+        print(f"refused after {time.monotonic() - began:.1f} s")
+        (line,) = [line for line in said(home).splitlines() if "already runs" in line]
+        assert f"`perenne up` already runs for {home} (process {first.pid}, since " in line
+        run = kills.trigger(home, "batch/batch", {"batch": "lô-nhỏ"})
+        assert kills.final(home, run, 90) == "COMPLETED"
+    assert first.returncode == 0
+    assert kills.quiet(home)
+
+
+def test_a_servers_port_that_is_taken_is_told_in_one_line_and_another_one_serves(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    small(home)
+    port = settings(home)["server_port"]
+    with taken(port):
+        assert kills.start(home, "run", "lô-nhỏ").wait(90) == 0
+        (line,) = [line for line in said(home).splitlines() if "is taken" in line]
+        assert line == (
+            f"Port {port} is taken by another program; Prefect's server is at {ours(home)['port']} this time."
+        )
+    assert kills.quiet(home)
+
+
+def test_reports_whose_port_is_taken_end_up_with_3_and_nothing_is_left(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    with taken(settings(home)["reports_port"]):
+        assert kills.start(home, "up").wait(60) == 3
+    assert "is taken by another program. Set reports_port in perenne.toml." in said(home)
+    assert kills.processes(home) == []
+
+
+def test_another_homes_server_is_never_taken_for_ours(tmp_path: Path) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+    small(one)
+    small(other)
+    with kills.stack_up(one):
+        (other / "prefect").mkdir()
+        # As after a restart of the machine: other's server had this port once, and now one's has it.
+        (other / "prefect" / "server.json").write_text(json.dumps(ours(one)))
+        assert kills.start(other, "run", "lô-nhỏ").wait(90) == 0
+        assert ours(other)["home"] == str(other)
+        assert ours(other)["port"] != ours(one)["port"]
+        assert scans.last(other) == ("COMPLETED", "Done")
+        assert scans.states(one) == set()
+    assert kills.quiet(one)
+    assert kills.quiet(other)
+
+
+def test_two_homes_of_one_port_begun_together_get_a_server_each(tmp_path: Path) -> None:
+    homes = [tmp_path / "one", tmp_path / "other"]
+    for home in homes:
+        small(home)
+    same = (homes[0] / "perenne.toml").read_text()
+    both = []
+    for home in homes:
+        (home / "perenne.toml").write_text(same)
+        env = {**os.environ, "PERENNE_HOME": str(home)}
+        with (home / "out.log").open("wb") as out:
+            command = [*kills.PERENNE, "run", "lô-nhỏ"]
+            both.append(subprocess.Popen(command, env=env, cwd=kills.ROOT, stdout=out, stderr=out))
+    assert [run.wait(120) for run in both] == [0, 0]
+    assert ours(homes[0])["port"] != ours(homes[1])["port"]
+    assert [scans.last(home) for home in homes] == [("COMPLETED", "Done")] * 2
+    assert all(kills.quiet(home) for home in homes)
+
+
+def test_a_killed_up_takes_worker_flows_and_jobs_with_it_and_the_next_one_sweeps_and_finishes(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    scans.batch(home)
+    up = kills.start(home, "up")
+    ready(home)
+    run = kills.trigger(home, "batch/batch", {"batch": "quét"})
+    scans.reading(home)
+    server = [p for p in kills.processes(home) if b"server\0start" in kills.cmdline(p)]
+    mine = kills.descendants(up.pid) - set(server)
+    assert scans.jobs(home) <= mine
+    began = time.monotonic()
+    up.kill()
+    up.wait()
+    assert kills.gone(mine, WITHIN_S)
+    gone = time.monotonic() - began
+    assert kills.quiet(home)
+    print(f"{len(mine)} processes gone after {gone:.1f} s, the server after {time.monotonic() - began:.1f} s")
+    (home / "out.log").write_text("")
+    with kills.stack_up(home):
+        assert kills.state_of(home, run) == "CRASHED"
+        assert not scans.states(home, [run]) & scans.UNTRUE
+        assert kills.final(home, kills.trigger(home, "batch/batch", {"batch": "quét"})) == "COMPLETED"
+        scans.settled_once(home)
+    assert kills.quiet(home)
+    assert kills.leftovers(home) == []
+
+
+def test_a_killed_up_is_swept_also_where_a_command_keeps_the_server_and_goes_on(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    scans.batch(home)
+    other = kills.start(home, "run", "quét")
+    scans.reading(home)
+    scans.batch(home, "khác")
+    up = kills.start(home, "up")
+    ready(home)
+    run = kills.trigger(home, "batch/batch", {"batch": "khác"})
+    while kills.state_of(home, run) != "RUNNING":
+        time.sleep(0.2)
+    up.kill()
+    up.wait()
+    assert other.poll() is None
+    (home / "out.log").write_text("")
+    with kills.stack_up(home):
+        assert kills.state_of(home, run) == "CRASHED"
+        assert not scans.states(home, [run]) & scans.UNTRUE
+        assert other.wait(kills.LIMIT_S) == 0
+        assert kills.final(home, kills.trigger(home, "batch/batch", {"batch": "khác"})) == "COMPLETED"
+    assert kills.quiet(home)
+    assert kills.leftovers(home) == []
+    assert not scans.states(home) & scans.UNTRUE
+    endings = kills.left(home).endings
+    assert {path for path, _, _ in endings} == {f"originals/{n}.pdf" for n in range(scans.SCANS)}
+    assert set(endings.values()) == {2}  # two batches with files of the same names
+
+
+@pytest.mark.parametrize("damage", [test_history.truncate, test_history.scribble])
+def test_a_damaged_history_of_runs_is_moved_aside_and_told_and_the_run_goes_on(
+    damage: Callable[[Path], None], tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    small(home)
+    assert kills.start(home, "run", "lô-nhỏ").wait(90) == 0
+    assert kills.quiet(home)
+    damage(home / "prefect" / "prefect.db")
+    small(home, "lô-hai")
+    assert kills.start(home, "run", "lô-hai").wait(90) == 0
+    (line,) = [line for line in said(home).splitlines() if "was damaged" in line]
+    (aside,) = [p for p in (home / "prefect").glob("prefect.db.damaged-*") if not p.name.endswith(("-wal", "-shm"))]
+    assert str(aside) in line
+    assert scans.last(home) == ("COMPLETED", "Done")
+    assert kills.quiet(home)
+    assert sum(kills.left(home).endings.values()) == 2
+
+
+def ready(home: Path) -> None:
+    """Return when `perenne up` has told its addresses."""
+    end = time.monotonic() + 120
+    while "Every night" not in said(home):
+        assert time.monotonic() < end
+        time.sleep(0.2)
