@@ -83,6 +83,18 @@ def server(home: Home) -> Iterator[Address]:
         yield address
 
 
+def again(home: Home, address: Address) -> None:
+    """Start a server that has gone once more, at the same address; another command may have been faster.
+
+    Only inside `server`. Raises StackError when it does not start, or not there.
+    """
+    with (home.prefect / "start.lock").open("a") as start:
+        fcntl.flock(start, fcntl.LOCK_EX)
+        now = _running(home) or _start(home, home.prefect / "users.lock", address.port)
+    if now.port != address.port:
+        raise StackError(f"Prefect's server was at port {address.port}; now it is at {now.port}.")
+
+
 def listens(address: Address) -> bool:
     """Whether anything listens at the address; a busy server still does."""
     try:

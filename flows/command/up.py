@@ -12,6 +12,7 @@ import re
 import signal
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +29,7 @@ from tasks.tools.words import moment
 
 _LOG = logging.getLogger(__name__)
 WORKER_STOP_S, LOOK_S = 15.0, 2.0
+SERVER_STARTS, STARTS_WITHIN_S = 3, 600.0
 
 
 def add(cli: typer.Typer) -> None:
@@ -77,17 +79,35 @@ def _prepare(home: Home, address: Address) -> None:
 
 
 def _stay(over: threading.Event, home: Home, address: Address, worker: _Worker) -> None:
-    """Keep server and worker going and the forms fresh until it is over."""
+    """Keep server and worker going and the forms fresh until it is over. Raises StackError when that is in vain."""
     from flows.command import runs
 
-    shown = _choices(home)
+    shown: object = _choices(home)
+    starts = deque[float](maxlen=SERVER_STARTS)
     while not over.wait(LOOK_S):
+        if not stack.listens(address):
+            _start_again(home, address, starts)
+            shown = None  # its database may be a new one
         with _server_may_be_gone():
             worker.keep()
             runs.settle_cut_off()
         if (now := _choices(home)) != shown:
             shown = now  # the forms list batches and AIPs as they were at their deployment
             _refresh(home, address)
+
+
+def _start_again(home: Home, address: Address, starts: deque[float]) -> None:
+    """A server that somebody killed comes back where it was, and the runs at work go on; one that cannot live does not.
+
+    Raises StackError.
+    """
+    if len(starts) == SERVER_STARTS and time.monotonic() - starts[0] < STARTS_WITHIN_S:
+        raise StackError(
+            f"Prefect's server has gone {SERVER_STARTS + 1} times. Its last words are in prefect/server.log."
+        )
+    starts.append(time.monotonic())
+    show.say("Prefect's server has gone; it is started again.")
+    stack.again(home, address)
 
 
 @contextlib.contextmanager

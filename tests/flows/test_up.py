@@ -304,6 +304,66 @@ def test_a_damaged_history_of_runs_is_moved_aside_and_told_and_the_run_goes_on(
     assert sum(kills.left(home).endings.values()) == 2
 
 
+@pytest.mark.parametrize("killed", ["server", "guard"])
+def test_a_server_killed_below_up_comes_back_at_its_port_and_the_run_goes_on(killed: str, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    scans.batch(home)
+    with kills.stack_up(home):
+        before = ours(home)
+        run = kills.trigger(home, "batch/batch", {"batch": "quét"})
+        scans.reading(home)
+        began = time.monotonic()
+        kill_server(home, killed)
+        back(home, began)
+        print(f"{killed}: back after {time.monotonic() - began:.1f} s")
+        assert ours(home)["port"] == before["port"]
+        first = kills.final(home, run)
+        below = true_states(home, run)
+        print(f"{killed}: the run ended {first}, below it {sorted(below)}")
+        assert kills.final(home, kills.trigger(home, "batch/batch", {"batch": "quét"})) == "COMPLETED"
+        scans.settled_once(home)
+    assert said(home).count("it is started again") == 1
+    assert kills.quiet(home)
+    assert kills.leftovers(home) == []
+    assert first == "COMPLETED"
+
+
+def test_a_server_that_goes_again_and_again_ends_up_with_3(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    small(home)
+    up = kills.start(home, "up")
+    try:
+        ready(home)
+        while up.poll() is None:
+            began = time.monotonic()
+            kill_server(home, "guard")
+            back(home, began, up)
+        assert up.returncode == 3
+    finally:
+        up.kill()
+        up.wait()
+    assert "Prefect's server has gone 4 times." in said(home)
+    assert kills.quiet(home)
+
+
+def kill_server(home: Path, which: str) -> None:
+    """Kill -9 the home's server, or the guard above it."""
+    guard = int(str(ours(home)["guard"]))
+    below = [p for p in kills.descendants(guard) if b"server\0start" in kills.cmdline(p)]
+    os.kill(guard if which == "guard" else below[0], signal.SIGKILL)
+
+
+def back(home: Path, since: float, up: subprocess.Popen[bytes] | None = None) -> None:
+    """Return when another server than before answers, or `up` has ended."""
+    told = home / "prefect" / "server.json"
+    begun = time.time() - (time.monotonic() - since)
+    while told.stat().st_mtime < begun:
+        assert time.monotonic() - since < 120
+        if up is not None and up.poll() is not None:
+            return
+        time.sleep(0.1)
+
+
 def ready(home: Path) -> None:
     """Return when `perenne up` has told its addresses."""
     end = time.monotonic() + 120
