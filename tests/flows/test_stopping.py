@@ -59,3 +59,28 @@ def test_the_next_run_finishes_what_was_stopped_and_doubles_nothing(home: Path) 
     assert kills.left(home).waited == 0
     assert kills.quiet(home)
     assert kills.leftovers(home) == []
+
+
+def test_one_ctrl_c_ends_after_the_files_in_hand_and_the_next_run_does_the_rest(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    scans.batch(home)
+    run = kills.start(home, "run", "quét")
+    scans.reading(home)
+    began = time.monotonic()
+    run.send_signal(signal.SIGINT)
+    assert run.wait(kills.LIMIT_S) == 130
+    took = time.monotonic() - began
+    assert "Stopping after the files in hand; the same command goes on from there." in (home / "out.log").read_text()
+    first = kills.left(home)
+    print(f"ended after {took:.1f} s with {len(first.endings)} of {scans.SCANS} files, as {scans.last(home)}")
+    assert 0 < len(first.endings) < scans.SCANS
+    assert set(first.endings.values()) == {1}
+    assert first.waited == 0
+    assert kills.quiet(home)
+    assert not scans.states(home) & scans.UNTRUE
+    assert scans.last(home) == ("CANCELLED", "Cancelled")
+    assert kills.start(home, "run", "quét").wait(kills.LIMIT_S) == 0
+    scans.settled_once(home)
+    assert first.endings <= kills.left(home).endings
+    assert kills.quiet(home)
+    assert kills.leftovers(home) == []
