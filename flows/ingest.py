@@ -3,12 +3,13 @@
 # No `from __future__ import annotations`: Prefect resolves the types where the decorator was made.
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from prefect import State, flow, get_run_logger, runtime
-from prefect.futures import wait
+from prefect.futures import PrefectFuture, wait
 from prefect.states import Completed, Failed
 
-from flows.ui.run import run_id, threads, whole
+from flows.ui.run import put_down, run_id, threads, whole
 from flows.ui.stops import stops_clearly
 from tasks.aip.mend import mend
 from tasks.aip.progress import board
@@ -42,11 +43,12 @@ def ingest(batches: list[str]) -> State:
         log.warning("AIP %s after an interrupted run: %s. %s", done.aip, done.what, done.broken)
     board.begin("ingest", len(batches))
     found: list[Ingested | Refused] = []
-    futures = []
+    futures: list[PrefectFuture[Any]] = []
     for group in _groups(batches, found):
         named = phrases.batches([one.name for one in group])
         futures.append(survey.submit(named, whole(group), whole(home), whole(store), run_id(), whole(budget)))
-    wait(futures)
+    with put_down(futures):
+        wait(futures)
     for future in futures:
         found += future.result()
     taken = [f for f in found if isinstance(f, Ingested)]

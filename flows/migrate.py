@@ -5,15 +5,17 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from prefect import State, flow, get_run_logger, runtime
-from prefect.futures import PrefectFuture, as_completed, wait
+from prefect.futures import PrefectFuture, as_completed
 
 from flows.ui import artifacts, states
-from flows.ui.run import run_id, threads, whole
+from flows.ui.run import put_down, run_id, threads, whole
 from flows.ui.stops import stops_clearly
+from tasks.aip.busy import busy as why_busy
+from tasks.aip.busy import sentence
 from tasks.aip.mend import mend
 from tasks.aip.plan import Choice, Scope
 from tasks.aip.progress import board
@@ -43,7 +45,8 @@ class Migrated:
 
     summaries: tuple[Summary, ...]
     worked: int
-    busy: tuple[str, ...]
+    busy: tuple[tuple[str, str], ...]
+    """(AIP, why) of those that another run holds."""
 
     def __add__(self, other: "Migrated") -> "Migrated":
         """Both, one after the other."""
@@ -61,7 +64,7 @@ class Migrated:
 @stops_clearly
 def migrate(
     aips: list[str],
-    names: list[str] | None = None,  # noqa: ARG001  shown as the run's name
+    names: list[str] | None = None,
     policy: str = "default",
     reason: str = "",
     which: Scope = Scope.CHANGED,
@@ -86,6 +89,8 @@ def migrate(
     while waiting:
         session = Session(home, store, law, run_id(), door, reason=reason, budget=budget)
         done += _wave(session, waiting, choice, live)
+    called = dict(zip(aips, names or aips, strict=False))
+    done = replace(done, busy=tuple((called[aip], why) for aip, why in done.busy))
     board.finish()
     pages.index(home, done.summaries)
     reports = f"http://127.0.0.1:{home.settings().reports_port}"
@@ -95,7 +100,8 @@ def migrate(
 
 def _wave(session: Session, waiting: deque[uuid.UUID], choice: Choice, live: artifacts.ProgressArtifact) -> Migrated:
     """The next AIPs all the way: as many as memory holds at once, and no more."""
-    with session.holding(waiting, choice) as busy:
+    with session.holding(waiting, choice) as held_elsewhere:
+        busy = tuple((str(aip), sentence(why_busy(session.home, aip))) for aip in held_elsewhere)
         more = bool(waiting)
         for late in session.ahead_of_the_clock():
             get_run_logger().warning("The clock is behind the last event of AIP %s. Set it right.", late)
@@ -111,7 +117,7 @@ def _wave(session: Session, waiting: deque[uuid.UUID], choice: Choice, live: art
         if not summary.waiting:
             unfinished.clear(session.home, summary.aip)
         pages.write(session.home, summary, session.policy)
-    return Migrated(tuple(s.bounded(KEPT_ROWS) for s in summaries), len(chunks), tuple(map(str, busy)))
+    return Migrated(tuple(s.bounded(KEPT_ROWS) for s in summaries), len(chunks), busy)
 
 
 def _identify(session: Session, *, more: bool) -> None:
@@ -154,12 +160,6 @@ def _named(session: Session, aips: Sequence[uuid.UUID]) -> str:
 def _in_turn(futures: Iterator[PrefectFuture[Any]]) -> Iterator[Any]:
     """Results as they come; a task that could not work raises here and stops the run, and its files wait."""
     waiting = list(futures)
-    try:
+    with put_down(waiting):
         for future in as_completed(waiting):
             yield future.result()
-    except BaseException as error:
-        board.stop.set()  # the AIPs' locks are ours until the last thread has put its file down
-        if not isinstance(error, Exception):  # cancelled, or asked to end at once: it puts its file down now
-            shared.close()
-        wait(waiting)
-        raise

@@ -12,6 +12,7 @@ from flows.ingest import ingest
 from flows.migrate import Migrated, migrate
 from flows.ui import states
 from flows.ui.stops import stops_clearly
+from tasks.aip.busy import BUSY
 from tasks.config.home import Home
 from tasks.config.home import home as the_home
 from tasks.config.unfinished import marked
@@ -97,11 +98,20 @@ def close(state: State, refused: list[Refused], *, new: int, night: bool) -> Sta
     done = [d for d in states.data_of(state) if isinstance(d, Migrated)]
     if not done:
         return states.stopped(state.message or "The migration stopped.")
-    final = states.finished(done[0].summaries, worked=bool(done[0].worked or new), night=night, data=done[0].summaries)
-    if refused or done[0].busy:
-        told = f"{_refusals(refused)} {phrases.message(done[0].summaries)}".strip()
+    refused = refused + [Refused(name, why, BUSY) for name, why in done[0].busy]
+    good = phrases.message(done[0].summaries) if done[0].summaries else ""
+    told = f"{_refusals(refused)} {good}".strip()
+    if refused and _all_busy(refused) and not night:  # a night leaves it to the other run: nobody is asked for anything
+        return states.stopped(f"{BUSY}: {told}", data=done[0].summaries)
+    if refused and not _all_busy(refused):
         return Failed(name="Needs a person", message=told, data=done[0].summaries)
-    return final
+    final = states.finished(done[0].summaries, worked=bool(done[0].worked or new), night=night, data=done[0].summaries)
+    return final.model_copy(update={"message": told}) if refused else final
+
+
+def _all_busy(refused: list[Refused]) -> bool:
+    """Nothing is wrong with any: another run works on each."""
+    return all(r.code == BUSY for r in refused)
 
 
 def _none(refused: list[Refused]) -> State:
@@ -110,13 +120,15 @@ def _none(refused: list[Refused]) -> State:
         return states.finished((), worked=False)
     if stop := next((r for r in refused if r.code and codes.stops(r.code)), None):
         return states.stopped(f"{stop.code}: {_refusals(refused)}")
+    if _all_busy(refused):
+        return states.stopped(f"{BUSY}: {_refusals(refused)}")
     if all(r.code for r in refused):
         return Failed(name="Needs a person", message=_refusals(refused))
     return states.stopped(_refusals(refused))
 
 
 def _refusals(refused: list[Refused]) -> str:
-    return " ".join(f"{r.batch}: {r.why}" for r in refused) or "Another run is working on the same AIP."
+    return " ".join(f"{r.batch}: {r.why}" for r in refused)
 
 
 def named(names: list[str], home: Home) -> list[Batch]:

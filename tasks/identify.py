@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from prefect import task
+from prefect import State, task
 from prefect.cache_policies import NO_CACHE
+from prefect.states import Cancelled
 
 from tasks.aip.session import Session
+from tasks.tools.door import DoorClosed
 
 
 @task(name="identify", task_run_name="{name}", cache_policy=NO_CACHE, persist_result=False)
-def identify(name: str, first: int, last: int, session: Session) -> int:  # noqa: ARG001
+def identify(name: str, first: int, last: int, session: Session) -> int | State:  # noqa: ARG001
     """Identify the files `first` to `last` (exclusive) of those the session did not know; returns how many."""
-    return session.identify(session.unidentified[first:last], f"identify-{first}")
+    try:
+        return session.identify(session.unidentified[first:last], f"identify-{first}")
+    except DoorClosed as closed:
+        return Cancelled(message=str(closed))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 
-from prefect import task
+from prefect import State, task
 from prefect.cache_policies import NO_CACHE
+from prefect.states import Cancelled
 
 from tasks.aip.progress import board
 from tasks.aip.space import Budget
@@ -15,6 +16,7 @@ from tasks.sip.batch import Batch
 from tasks.sip.ingest import Refused, take_in
 from tasks.sip.taking import Ingested
 from tasks.store.ocfl import Store
+from tasks.tools.door import DoorClosed
 
 
 @task(name="ingest", task_run_name="ingest {name}", cache_policy=NO_CACHE, persist_result=False)
@@ -25,10 +27,13 @@ def survey(
     store: Store,
     run: uuid.UUID,
     budget: Budget | None = None,
-) -> list[Ingested | Refused]:
+) -> list[Ingested | Refused] | State:
     """Copy, digest and store each batch; one that cannot be taken does not stop the others."""
     found: list[Ingested | Refused] = []
-    for batch in batches:
-        found += take_in(batch, home, store, run, budget)
-        board.count()
+    try:
+        for batch in batches:
+            found += take_in(batch, home, store, run, budget)
+            board.count()
+    except DoorClosed as closed:
+        return Cancelled(message=str(closed))
     return found

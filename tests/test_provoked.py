@@ -23,7 +23,6 @@ UNREACHED = {
     "rejected": "no act of Perenne gives it yet: a person's decision needs the review",
     "product-lost": "no act of Perenne gives it yet: a lost product is made again and not told",
     "extension-differs": "no act of Perenne gives it yet: extensions are not compared with formats",
-    "store-busy": "no act of Perenne gives it yet: a run tells of a busy AIP in its own words",
 }
 """Code → why no test can provoke it. A code that the source names does not belong here."""
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from prefect.automations import Automation
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import (
     FlowRunFilter,
+    FlowRunFilterDeploymentId,
+    FlowRunFilterEndTime,
     FlowRunFilterId,
     FlowRunFilterParentFlowRunId,
     FlowRunFilterState,
@@ -20,7 +23,7 @@ from prefect.client.schemas.filters import (
     TaskRunFilterState,
     TaskRunFilterStateType,
 )
-from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.objects import FlowRun, State, StateType, TaskRun
 from prefect.events.actions import ChangeFlowRunState
 from prefect.events.schemas.automations import EventTrigger, Posture
 from prefect.exceptions import PrefectHTTPStatusError
@@ -34,7 +37,8 @@ GOING_ON = (*ALIVE, StateType.SCHEDULED, StateType.PAUSED)
 ZOMBIES = "crash zombie flows"
 HEARTBEAT = "prefect.flow-run.heartbeat"
 ENDS = ("Completed", "Failed", "Cancelled", "Crashed")
-WITHIN = timedelta(seconds=90)
+DIED = "The machine or the process ended while this ran."
+WITHIN, LATE = timedelta(seconds=90), timedelta(seconds=60)
 PAGE = 200
 
 
@@ -44,34 +48,32 @@ def _client() -> SyncPrefectClient:
 
 def alive(client: SyncPrefectClient) -> list[FlowRun]:
     """Every run that says it is going on."""
-    wanted = FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=list(ALIVE))))
-    found: list[FlowRun] = []
-    while page := client.read_flow_runs(flow_run_filter=wanted, limit=PAGE, offset=len(found)):
-        found += page
-    return found
+    return _flow_runs(client, FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=list(ALIVE)))))
 
 
-def sweep(home: Home) -> int:
-    """Set runs that no process can be doing any more to CRASHED; returns how many.
+def sweep(home: Home, *, workers_only: bool = False) -> int:
+    """Set runs that no process can be doing any more to CRASHED, with their task runs; returns how many.
 
-    Called only where this process started the server or lost its worker. A run that holds an AIP's lock lives, and so
-    does every run above it (`perenne run` in another terminal).
+    Called where this process started the server, or, for the worker's runs alone, where no worker lives. Of the others
+    a run that holds an AIP's lock lives, and so does every run above it (`perenne run` in another terminal).
     """
     spared = set(holders(home).values())
     count = 0
     with _client() as client:
         for run in alive(client):
-            if str(run.id) in spared or _root(client, run) in spared:
+            root = _root(client, run)
+            of_a_command = root.deployment_id is None
+            if of_a_command and (workers_only or {str(run.id), str(root.id)} & spared):
                 continue
-            client.set_flow_run_state(
-                run.id, Crashed(message="The machine or the process ended while this ran."), force=True
-            )
+            asked = run.state is not None and run.state.is_cancelling()
+            told = Cancelled if asked else Crashed
+            _end_all(client, [run], told(message=DIED))
             count += 1
     return count
 
 
-def _root(client: SyncPrefectClient, run: FlowRun) -> str:
-    """The id that a run's lock file bears: that of its outermost parent."""
+def _root(client: SyncPrefectClient, run: FlowRun) -> FlowRun:
+    """A run's outermost parent, whose id its lock files bear."""
     while run.parent_task_run_id is not None:
         try:
             parent = client.read_task_run(run.parent_task_run_id).flow_run_id
@@ -80,7 +82,7 @@ def _root(client: SyncPrefectClient, run: FlowRun) -> str:
         if parent is None:
             break
         run = client.read_flow_run(parent)
-    return str(run.id)
+    return run
 
 
 def to_be_cancelled(run: uuid.UUID) -> bool:
@@ -93,19 +95,77 @@ def to_be_cancelled(run: uuid.UUID) -> bool:
 def cancelled(run: uuid.UUID, message: str) -> None:
     """Tell a run that this process ended, and all that went on below it, as cancelled: no state stays false."""
     with _client() as client:
-        waiting, below = [run], list[uuid.UUID]()
-        while waiting:
-            below += waiting
-            parents = FlowRunFilter(parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=waiting))
-            waiting = [r.id for r in client.read_flow_runs(flow_run_filter=parents, limit=PAGE)]
-        for one in client.read_flow_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=below)), limit=PAGE):
-            # Prefect tells a run that an exception of ours ended as crashed; nothing crashed.
-            if one.state is None or not one.state.is_final() or one.state.is_crashed():
-                client.set_flow_run_state(one.id, Cancelled(message=message), force=True)
-        going_on = TaskRunFilter(state=TaskRunFilterState(type=TaskRunFilterStateType(any_=list(GOING_ON))))
-        mine = FlowRunFilter(id=FlowRunFilterId(any_=below))
-        for task in client.read_task_runs(flow_run_filter=mine, task_run_filter=going_on, limit=PAGE):
-            client.set_task_run_state(task.id, Cancelled(message=message), force=True)
+        _end_all(client, _family(client, run), Cancelled(message=message))
+
+
+def settle_cut_off() -> int:
+    """Tell what went on below a worker's run that was cancelled or died as ended, too; returns how many states changed.
+
+    Prefect ends the run whose process it killed, and leaves its subflows and task runs “running” for ever. What a task
+    run says comes to the server late, so a run is looked at again and again for a while after its end.
+    """
+    ended = FlowRunFilter(
+        deployment_id=FlowRunFilterDeploymentId(is_null_=False),
+        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.CANCELLED, StateType.CRASHED])),
+        end_time=FlowRunFilterEndTime(after_=datetime.now(UTC) - LATE),
+    )
+    with _client() as client:
+        return sum(_end_below(client, run) for run in client.read_flow_runs(flow_run_filter=ended, limit=PAGE))
+
+
+def _end_below(client: SyncPrefectClient, run: FlowRun) -> int:
+    if run.state is None:
+        return 0
+    told = Cancelled if run.state.is_cancelled() else Crashed
+    below = [one for one in _family(client, run.id) if one.id != run.id]
+    return _end_all(client, [run, *below], told(message=run.state.message))
+
+
+def _family(client: SyncPrefectClient, run: uuid.UUID) -> list[FlowRun]:
+    """A run and every one below it."""
+    found = _flow_runs(client, FlowRunFilter(id=FlowRunFilterId(any_=[run])))
+    below = found
+    while below:
+        parents = FlowRunFilterParentFlowRunId(any_=[one.id for one in below])
+        below = _flow_runs(client, FlowRunFilter(parent_flow_run_id=parents))
+        found = found + below
+    return found
+
+
+def _end_all(client: SyncPrefectClient, runs: Sequence[FlowRun], told: State) -> int:
+    """Give these runs and their task runs, as far as they have no true end, this one; returns how many had none."""
+    count = 0
+    for one in runs:
+        if not _true_end(one.state, told):
+            client.set_flow_run_state(one.id, told, force=True)
+            count += 1
+    for task in _task_runs(client, [one.id for one in runs]):
+        if not _true_end(task.state, told):
+            client.set_task_run_state(task.id, told, force=True)
+            count += 1
+    return count
+
+
+def _true_end(state: State | None, told: State) -> bool:
+    """Prefect tells what an exception of ours ended as crashed; where somebody asked for the end nothing crashed."""
+    return state is not None and state.is_final() and not (told.is_cancelled() and state.is_crashed())
+
+
+def _flow_runs(client: SyncPrefectClient, wanted: FlowRunFilter) -> list[FlowRun]:
+    found: list[FlowRun] = []
+    while page := client.read_flow_runs(flow_run_filter=wanted, limit=PAGE, offset=len(found)):
+        found += page
+    return found
+
+
+def _task_runs(client: SyncPrefectClient, runs: list[uuid.UUID]) -> list[TaskRun]:
+    """Those of some flow runs that have no good end."""
+    above = FlowRunFilter(id=FlowRunFilterId(any_=runs))
+    doubtful = TaskRunFilter(state=TaskRunFilterState(type=TaskRunFilterStateType(any_=[*GOING_ON, StateType.CRASHED])))
+    found: list[TaskRun] = []
+    while page := client.read_task_runs(flow_run_filter=above, task_run_filter=doubtful, limit=PAGE, offset=len(found)):
+        found += page
+    return found
 
 
 def cancel_all(limit_s: float) -> None:

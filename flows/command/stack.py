@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from flows.command import show
+from flows.command.history import set_aside_damaged
 from tasks.config.home import Home
 from tasks.tools import service
 
@@ -23,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 """The checkout; Perenne is installed editable from it."""
 START_LIMIT_S = 90.0
 POOL = "local"
-_LOOK_S, _REFUSALS = 3.0, 4
+_LOOK_S, _REFUSALS, _STARTS = 3.0, 4, 3
 
 
 class StackError(Exception):
@@ -75,26 +77,43 @@ def server(home: Home) -> Iterator[Address]:
     with users.open("a") as lock, (home.prefect / "start.lock").open("a") as start:
         fcntl.flock(lock, fcntl.LOCK_SH)
         fcntl.flock(start, fcntl.LOCK_EX)
-        address = _running(home) or _start(home, users)
+        address = _running(home) or _start(home, users, home.settings().server_port)
         fcntl.flock(start, fcntl.LOCK_UN)
         os.environ.update(environment(home, address.port))
         yield address
 
 
+def again(home: Home, address: Address) -> None:
+    """Start a server that has gone once more, at the same address; another command may have been faster.
+
+    Only inside `server`. Raises StackError when it does not start, or not there.
+    """
+    with (home.prefect / "start.lock").open("a") as start:
+        fcntl.flock(start, fcntl.LOCK_EX)
+        now = _running(home) or _start(home, home.prefect / "users.lock", address.port)
+    if now.port != address.port:
+        raise StackError(f"Prefect's server was at port {address.port}; now it is at {now.port}.")
+
+
+def listens(address: Address) -> bool:
+    """Whether anything listens at the address; a busy server still does."""
+    try:
+        socket.create_connection(("127.0.0.1", address.port), timeout=_LOOK_S).close()
+    except ConnectionRefusedError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
 def watch(address: Address, gone: Callable[[], None]) -> None:
-    """Call `gone` in a thread of its own when nothing listens at the address any more; a busy server still does."""
+    """Call `gone` in a thread of its own when nothing has listened at the address for some looks."""
 
     def look() -> None:
         refused = 0
         while refused < _REFUSALS:
             time.sleep(_LOOK_S)
-            try:
-                socket.create_connection(("127.0.0.1", address.port), timeout=_LOOK_S).close()
-                refused = 0
-            except ConnectionRefusedError:
-                refused += 1
-            except OSError:
-                continue
+            refused = 0 if listens(address) else refused + 1
         gone()
 
     threading.Thread(target=look, name="watch", daemon=True).start()
@@ -118,11 +137,22 @@ def deploy(home: Home, address: Address) -> None:
 
 
 def _running(home: Home) -> Address | None:
+    """The home's own server: another home's may answer at a port that was ours once.
+
+    Raises StackError when it listens and does not answer: a second one beside it would do harm.
+    """
     try:
-        port = int(json.loads((home.prefect / "server.json").read_text())["port"])
-    except (OSError, ValueError, KeyError):
+        told = json.loads((home.prefect / "server.json").read_text())
+        port, guard = int(told["port"]), int(told["guard"])
+    except (OSError, ValueError, KeyError, TypeError):
         return None
-    return Address(port, started=False) if _healthy(port) else None
+    end = time.monotonic() + START_LIMIT_S
+    while service.serves(guard, home.prefect / "users.lock", port):
+        if _healthy(port):
+            return Address(port, started=False)
+        if time.monotonic() > end:
+            raise StackError(f"Prefect's server, process {guard}, listens at port {port} and does not answer.")
+    return None
 
 
 def _healthy(port: int) -> bool:
@@ -133,28 +163,62 @@ def _healthy(port: int) -> bool:
         return False
 
 
-def _start(home: Home, users: Path) -> Address:
-    port = _free(home.settings().server_port)
+def _start(home: Home, users: Path, wanted: int) -> Address:
+    if aside := set_aside_damaged(home.prefect / "prefect.db"):
+        _say(f"The history of runs was damaged and is now {aside}; a new one begins. Store and log are not concerned.")
     log = home.prefect / "server.log"
-    command = prefect("server", "start", "--host", "127.0.0.1", "--port", str(port))
-    guard = service.shared(command, users=users, env={**os.environ, **environment(home, port)}, log=log, cwd=ROOT)
+    for _ in range(_STARTS):
+        port = _free(wanted)
+        if port != wanted:
+            _say(f"Port {wanted} is taken by another program; Prefect's server is at {port} this time.")
+        command = prefect("server", "start", "--host", "127.0.0.1", "--port", str(port))
+        guard = service.shared(command, users=users, env={**os.environ, **environment(home, port)}, log=log, cwd=ROOT)
+        if _ready(guard, users, port):
+            _write(home.prefect / "server.json", {"port": port, "home": str(home.root), "guard": guard.pid})
+            return Address(port, started=True)
+        guard.terminate()
+        guard.wait()
+        if _is_free(port):  # else another home's server was faster: its start takes seconds
+            break
+    raise StackError(f"Prefect's server did not start. Its last words are in {log}.")
+
+
+def _ready(guard: service.Service, users: Path, port: int) -> bool:
     end = time.monotonic() + START_LIMIT_S
-    while not _healthy(port):
-        if time.monotonic() > end or guard.poll() is not None:
-            raise StackError(f"Prefect's server did not start. Its last words are in {log}.")
+    while time.monotonic() < end and guard.poll() is None:
+        if _healthy(port) and service.serves(guard.pid, users, port):
+            return True
         time.sleep(0.1)
-    (home.prefect / "server.json").write_text(json.dumps({"port": port}))
-    return Address(port, started=True)
+    return False
+
+
+def _write(path: Path, told: dict[str, object]) -> None:
+    """At once: whoever reads it without a lock must not find half."""
+    new = path.with_suffix(".new")
+    new.write_text(json.dumps(told))
+    new.replace(path)
+
+
+def _say(text: str) -> None:
+    """To stderr: with --json the answer alone stands on stdout."""
+    sys.stderr.write(show.clean(f"{text}\n"))
+    sys.stderr.flush()
 
 
 def _free(wanted: int) -> int:
     """The wanted port, or any free one where something else already listens there."""
-    for port in (wanted, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
-    raise StackError("No free port on 127.0.0.1.")
+    if _is_free(wanted):
+        return wanted
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True

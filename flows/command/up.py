@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import functools
 import http.server
+import logging
 import os
 import re
 import signal
 import threading
 import time
+from collections import deque
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
@@ -19,8 +25,11 @@ from flows.command.stack import ROOT, Address, StackError
 from tasks.config.home import Home
 from tasks.config.home import home as the_home
 from tasks.tools import service
+from tasks.tools.words import moment
 
-WORKER_STOP_S = 15.0
+_LOG = logging.getLogger(__name__)
+WORKER_STOP_S, LOOK_S = 15.0, 2.0
+SERVER_STARTS, STARTS_WITHIN_S = 3, 600.0
 
 
 def add(cli: typer.Typer) -> None:
@@ -37,37 +46,103 @@ def up() -> None:
     over = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, functools.partial(_ask_to_end, over))
-    with stack.server(home) as address:
-        stack.deploy(home, address)
+    with _alone(home), _reports(home), stack.server(home) as address:
+        _prepare(home, address)
         from flows.command import runs
 
-        if address.started:
-            runs.sweep(home)
-        runs.watch_for_zombies()
-        pages = _serve_reports(home)
-        worker = _worker(home, address)
-        shown = _choices(home)
-        _tell(home, address)
+        worker = _Worker(home, address)
         try:
-            while not over.wait(1.0):
-                if worker.poll() is not None:
-                    runs.sweep(home)  # what it ran died with it
-                    worker = _worker(home, address)
-                if (now := _choices(home)) != shown:
-                    shown = now  # the forms list batches and AIPs as they were at their deployment
-                    _refresh(home, address)
+            _tell(home, address)
+            _stay(over, home, address, worker)
         finally:
             show.say("Stopping …")
-            runs.cancel_all(WORKER_STOP_S)
-            _end(worker)
-            pages.shutdown()
+            with _server_may_be_gone():
+                runs.cancel_all(WORKER_STOP_S)
+            worker.end()
+            with _server_may_be_gone():
+                runs.sweep(home, workers_only=True)
+                runs.settle_cut_off()
+
+
+def _prepare(home: Home, address: Address) -> None:
+    """Forms, states and the watch for zombies are today's. Raises StackError, also when the server goes meanwhile."""
+    stack.deploy(home, address)
+    from flows.command import runs
+
+    try:
+        runs.sweep(home, workers_only=not address.started)  # this is the home's only `up`, and has no worker yet
+        runs.watch_for_zombies()
+    except Exception as e:
+        if stack.listens(address):
+            raise
+        raise StackError(f"Prefect's server has gone. Its last words are in {home.prefect / 'server.log'}.") from e
+
+
+def _stay(over: threading.Event, home: Home, address: Address, worker: _Worker) -> None:
+    """Keep server and worker going and the forms fresh until it is over. Raises StackError when that is in vain."""
+    from flows.command import runs
+
+    shown: object = _choices(home)
+    starts = deque[float](maxlen=SERVER_STARTS)
+    while not over.wait(LOOK_S):
+        if not stack.listens(address):
+            _start_again(home, address, starts)
+            shown = None  # its database may be a new one
+        with _server_may_be_gone():
+            worker.keep()
+            runs.settle_cut_off()
+        if (now := _choices(home)) != shown:
+            shown = now  # the forms list batches and AIPs as they were at their deployment
+            _refresh(home, address)
+
+
+def _start_again(home: Home, address: Address, starts: deque[float]) -> None:
+    """A server that somebody killed comes back where it was, and the runs at work go on; one that cannot live does not.
+
+    Raises StackError.
+    """
+    if len(starts) == SERVER_STARTS and time.monotonic() - starts[0] < STARTS_WITHIN_S:
+        raise StackError(
+            f"Prefect's server has gone {SERVER_STARTS + 1} times. Its last words are in prefect/server.log."
+        )
+    starts.append(time.monotonic())
+    show.say("Prefect's server has gone; it is started again.")
+    stack.again(home, address)
+
+
+@contextlib.contextmanager
+def _server_may_be_gone() -> Iterator[None]:
+    """What cannot be told to the server now is told at the next look, or swept at the next start."""
+    try:
+        yield
+    except Exception as e:
+        _LOG.info("not told to the server: %s", e)
+
+
+@contextlib.contextmanager
+def _alone(home: Home) -> Iterator[None]:
+    """One `perenne up` a home, from start to end. Raises StackError while another lives, however it was started."""
+    with (home.prefect / "up.lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise StackError(f"`perenne up` already runs for {home.root} ({lock.read() or 'starting'}).") from None
+        lock.truncate(0)
+        lock.write(f"process {os.getpid()}, since {moment(datetime.now(UTC))}")
+        lock.flush()
+        yield
 
 
 def _refresh(home: Home, address: Address) -> None:
+    from flows.command import runs
+
     try:
         stack.deploy(home, address)
     except StackError as e:
         show.say(f"The forms still show what there was: {e}")  # the night goes on all the same
+    with _server_may_be_gone():
+        runs.watch_for_zombies()
 
 
 def _choices(home: Home) -> tuple[frozenset[str], frozenset[str]]:
@@ -86,21 +161,35 @@ def _ask_to_end(over: threading.Event, _: int, __: FrameType | None) -> None:
     over.set()
 
 
-def _worker(home: Home, address: Address) -> service.Service:
+class _Worker:
     """A Prefect worker that ends with this process, and with it every flow it started."""
-    env = {**os.environ, **stack.environment(home, address.port)}
-    command = stack.prefect("worker", "start", "--pool", stack.POOL, "--name", "perenne")
-    return service.bound(command, env=env, log=home.prefect / "worker.log", cwd=ROOT)
 
+    def __init__(self, home: Home, address: Address) -> None:
+        self._home, self._address = home, address
+        self._service = self._start()
 
-def _end(worker: service.Service) -> None:
-    worker.terminate()
-    end = time.monotonic() + WORKER_STOP_S
-    while worker.poll() is None and time.monotonic() < end:
-        time.sleep(0.05)
-    if worker.poll() is None:
-        worker.kill()
-        worker.wait()
+    def _start(self) -> service.Service:
+        env = {**os.environ, **stack.environment(self._home, self._address.port)}
+        command = stack.prefect("worker", "start", "--pool", stack.POOL, "--name", "perenne")
+        return service.bound(command, env=env, log=self._home.prefect / "worker.log", cwd=ROOT)
+
+    def keep(self) -> None:
+        """Start it again when it has ended; what it ran died with it."""
+        if self._service.poll() is not None:
+            from flows.command import runs
+
+            runs.sweep(self._home, workers_only=True)
+            self._service = self._start()
+
+    def end(self) -> None:
+        """End it, by force after a while."""
+        self._service.terminate()
+        end = time.monotonic() + WORKER_STOP_S
+        while self._service.poll() is None and time.monotonic() < end:
+            time.sleep(0.05)
+        if self._service.poll() is None:
+            self._service.kill()
+            self._service.wait()
 
 
 class _Pages(http.server.SimpleHTTPRequestHandler):
@@ -116,7 +205,9 @@ class _Pages(http.server.SimpleHTTPRequestHandler):
         """A page that was read is no news."""
 
 
-def _serve_reports(home: Home) -> http.server.ThreadingHTTPServer:
+@contextlib.contextmanager
+def _reports(home: Home) -> Iterator[None]:
+    """Serve the reports; before all else, so that a port that is taken leaves nothing running. Raises StackError."""
     handler = functools.partial(_Pages, directory=str(home.reports))
     port = home.settings().reports_port
     try:
@@ -124,7 +215,11 @@ def _serve_reports(home: Home) -> http.server.ThreadingHTTPServer:
     except OSError as e:
         raise StackError(f"Port {port} is taken by another program. Set reports_port in perenne.toml.") from e
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    return server
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 def _zone() -> str:

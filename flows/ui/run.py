@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import uuid
+from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar, cast
 
 from prefect import runtime
+from prefect.futures import PrefectFuture, wait
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from prefect.utilities.annotations import quote
 
+from tasks.aip.progress import board
+from tasks.tools import shared
 from tasks.tools.machine import CORES
 
 T = TypeVar("T")
@@ -28,3 +33,16 @@ def run_id() -> uuid.UUID:
     """The id of the outermost flow run, so that one night is one run in the log."""
     found = runtime.flow_run.root_flow_run_id or runtime.flow_run.id
     return uuid.UUID(str(found))
+
+
+@contextlib.contextmanager
+def put_down(tasks: Sequence[PrefectFuture[Any]]) -> Iterator[None]:
+    """Whatever ends the block, its task runs have put their files down: the AIPs' locks are the run's until then."""
+    try:
+        yield
+    except BaseException as error:
+        board.stop.set()
+        if not isinstance(error, Exception):  # cancelled, or asked to end at once: they put their files down now
+            shared.close()
+        wait(list(tasks))
+        raise

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from prefect import State
-from prefect.states import Completed, Failed
+from prefect.states import Cancelled, Completed, Failed
 
+from tasks.aip.progress import board
 from tasks.premis import codes
 from tasks.report import phrases
 from tasks.report.summary import Summary
@@ -17,9 +18,12 @@ def finished(summaries: Sequence[Summary], *, worked: bool, night: bool = False,
     """The state of a run that went through to its end.
 
     A command that names a batch answers for the batch; a night answers for the night: old matters do not turn it red.
+    One that was asked to stop and left files for the next run is cancelled, whatever became of the others.
     """
     bad = sum(s.new if night else s.needing for s in summaries)
     told = phrases.message(summaries)
+    if board.stop.is_set() and any(s.waiting for s in summaries):  # one Ctrl-C: what is in order is, the rest is not
+        return Cancelled(message=f"Stopped after the files in hand. {told}", data=data)
     if bad:
         return Failed(name="Needs a person", message=told, data=data)
     if not worked:
@@ -38,9 +42,9 @@ def nothing_ready(names: Sequence[str], minutes: int) -> State:
     return Completed(name="Nothing to do", message=f"{count} not ready yet: {', '.join(names[:5])}. {how}")
 
 
-def stopped(message: str) -> State:
+def stopped(message: str, data: tuple[Any, ...] = ()) -> State:
     """The run itself could not go on; nothing was lost."""
-    return Failed(name="Stopped", message=message)
+    return Failed(name="Stopped", message=message, data=data or None)
 
 
 def code_of(state: State) -> str:

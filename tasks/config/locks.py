@@ -9,9 +9,21 @@ import os
 import time
 import uuid
 from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from tasks.config.home import Home
+
+PATIENCE_S, _WRITE_S, _LOOK_S = 3.0, 0.002, 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """The run that took an AIP, and when."""
+
+    run: str
+    since: datetime
 
 
 def _path(home: Home, aip: uuid.UUID) -> Path:
@@ -22,12 +34,13 @@ def _path(home: Home, aip: uuid.UUID) -> Path:
 
 @contextlib.contextmanager
 def aip_lock(home: Home, aip: uuid.UUID, run: uuid.UUID) -> Iterator[bool]:
-    """Hold one AIP; False when another run has it. The lock's file names its last holder, for people and sweeps."""
+    """Hold one AIP; False when another run has it. The lock's file names its last holder, for people and sweeps.
+
+    A run that only looks holds an AIP for a moment: so one that took it just now is waited for, some seconds at most.
+    """
     descriptor = os.open(_path(home, aip), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _taken(descriptor):
             yield False
             return
         os.ftruncate(descriptor, 0)
@@ -35,6 +48,38 @@ def aip_lock(home: Home, aip: uuid.UUID, run: uuid.UUID) -> Iterator[bool]:
         yield True
     finally:
         os.close(descriptor)
+
+
+def _taken(descriptor: int) -> bool:
+    end, pause_s = time.monotonic() + PATIENCE_S, _WRITE_S
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(pause_s)  # who took it right now writes its name first
+            pause_s = _LOOK_S
+            found = _read(os.pread(descriptor, 1 << 10, 0))
+            at_work = found is not None and time.time() - found.since.timestamp() > PATIENCE_S
+            if at_work or time.monotonic() > end:
+                return False
+        else:
+            return True
+
+
+def _read(text: bytes) -> Holder | None:
+    try:
+        found = json.loads(text)
+        return Holder(str(found["run"]), datetime.fromtimestamp(found["since"], UTC))
+    except (ValueError, KeyError, TypeError, OverflowError):
+        return None
+
+
+def holder(home: Home, aip: uuid.UUID) -> Holder | None:
+    """Who took the AIP's lock last, whether or not it still has it; None when nobody did or the file is unreadable."""
+    try:
+        return _read(_path(home, aip).read_bytes())
+    except OSError:
+        return None
 
 
 def holders(home: Home) -> dict[str, str]:

@@ -8,6 +8,7 @@ from datetime import datetime
 from tasks.aip.coverage import Coverage
 from tasks.premis.model import Ending
 from tasks.report.summary import Summary
+from tasks.tools import words
 
 
 def count(n: int, one: str, many: str = "") -> str:
@@ -98,9 +99,7 @@ def size(number: int) -> str:
 
 def moment(iso: str) -> str:
     """`22 Nov 2026, 02:05 (UTC+07:00)`, in the machine's zone."""
-    at = datetime.fromisoformat(iso).astimezone()
-    offset = at.strftime("%z")
-    return f"{at.day} {at:%b %Y, %H:%M} (UTC{offset[:3]}:{offset[3:]})"
+    return words.moment(datetime.fromisoformat(iso))
 
 
 def batches(names: Sequence[str]) -> str:

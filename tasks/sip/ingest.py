@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
+from tasks.aip.busy import BUSY, busy, sentence
 from tasks.aip.ledger import ORIGINALS, About
 from tasks.aip.space import Budget, Sizes, holding, taking
 from tasks.config.home import PERENNE, Home
@@ -44,7 +45,6 @@ class Refused:
 FAULTS_RECORDED = 1000
 PASSING = ("source-changing", "source-unreadable")
 """Troubles that may be gone next time without a sign in the listing."""
-BUSY = "Another run is working on this AIP. It is taken up when that run ends."
 
 
 def take_in(
@@ -58,10 +58,9 @@ def take_in(
     except BatchError as e:
         return (Refused(batch.name, str(e)),)
     except Trouble as e:
-        if e.code != "space":  # a smaller batch may fit
+        if e.code not in ("space", BUSY):  # a smaller batch may fit, and nobody works on the others
             raise
-        told = f"{codes.message(e.code, e.detail)} {codes.advice(e.code, e.detail)}"
-        return (Refused(batch.name, told, e.code),)
+        return (Refused(batch.name, sentence(e), e.code),)
     except Exception as e:
         if not _is_the_batchs(e, batch):
             raise  # the machine's trouble stops the run
@@ -93,7 +92,7 @@ def ingest(
     """Copy, digest, record and store one batch as one AIP, or as several when it is too large for one.
 
     The same batch again costs a walk and nothing else. Raises BatchError when the batch cannot be taken as a whole,
-    or another run holds one of its AIPs; with a `budget`, Trouble "space" when its disks cannot take it.
+    Trouble "store-busy" when another run holds one of its AIPs; with a `budget`, "space" when its disks cannot take it.
     """
     with _held(home, batch.aip, run):
         entries, description = walk(batch), describe(batch)
@@ -163,13 +162,13 @@ def _record_refusal(batch: Batch, refused: BatchRefused, home: Home, run: uuid.U
 
 @contextlib.contextmanager
 def _held(home: Home, aip: uuid.UUID, run: uuid.UUID, *, but: uuid.UUID | None = None) -> Iterator[None]:
-    """Hold the AIP, unless it is the one held already. Raises BatchError when another run has it."""
+    """Hold the AIP, unless it is the one held already. Raises Trouble "store-busy" when another run has it."""
     if aip == but:
         yield
         return
     with aip_lock(home, aip, run) as held:
         if not held:
-            raise BatchError(BUSY)
+            raise busy(home, aip)
         yield
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -24,6 +25,38 @@ def bound(command: Sequence[str], *, env: Mapping[str, str], log: Path, cwd: Pat
         return _start(["--parent", str(me)], command, env, log, cwd, pass_fds=(me,))
     finally:
         os.close(me)
+
+
+def serves(guard: int, users: Path, port: int) -> bool:
+    """Whether this process guards a service for the users of that file, and the service listens at 127.0.0.1:`port`.
+
+    What merely answers at the port may be somebody else's.
+    """
+    try:
+        argv = [os.fsdecode(a) for a in Path(f"/proc/{guard}/cmdline").read_bytes().split(b"\0")]
+        ours = "tasks.tools.guard" in argv and Path(argv[argv.index("--users") + 1]).samefile(users)
+        return ours and not _listening(port).isdisjoint(_sockets(guard))
+    except (OSError, ValueError, IndexError):
+        return False
+
+
+def _listening(port: int) -> set[str]:
+    """The sockets of this machine that listen at a port of 127.0.0.1 (proc(5), /proc/net/tcp)."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return {f"socket:[{row[9]}]" for row in rows if row[1] == f"0100007F:{port:04X}" and row[3] == "0A"}
+
+
+def _sockets(pid: int) -> set[str]:
+    """What a process and all below it have open."""
+    found: set[str] = set()
+    with contextlib.suppress(OSError):  # it may end while it is looked at
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            for child in (task / "children").read_text().split():
+                found |= _sockets(int(child))
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir() if os.access(f"/proc/{pid}/fd", os.R_OK) else ():
+        with contextlib.suppress(OSError):
+            found.add(str(descriptor.readlink()))
+    return found
 
 
 def once(command: Sequence[str], *, env: Mapping[str, str], cwd: Path, limit_s: float = 120) -> tuple[int, str]:

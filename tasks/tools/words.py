@@ -1,6 +1,8 @@
-"""Amounts as people read them, for the holes of messages."""
+"""Amounts and moments as people read them, for the holes of messages."""
 
 from __future__ import annotations
+
+from datetime import datetime
 
 
 def seconds(amount: float) -> str:
@@ -16,3 +18,10 @@ def size(amount: int) -> str:
             break
         value /= 1024
     return f"{amount} bytes" if unit == "bytes" else f"{value:.1f} {unit}"
+
+
+def moment(at: datetime) -> str:
+    """`22 Nov 2026, 02:05 (UTC+07:00)`, in the machine's zone."""
+    at = at.astimezone()
+    offset = at.strftime("%z")
+    return f"{at.day} {at:%b %Y, %H:%M} (UTC{offset[:3]}:{offset[3:]})"

@@ -13,7 +13,7 @@ from pathlib import Path
 from tasks.aip.mend import mend
 from tasks.config.home import Home
 from tasks.sip.batch import batch
-from tasks.sip.ingest import BUSY, take_in
+from tasks.sip.ingest import take_in
 from tasks.sip.taking import Ingested
 from tasks.store.ocfl import Store
 
@@ -27,7 +27,7 @@ def main(root: str, path: str, pause_s: str) -> None:
     store = Store(home.store)
     mend(home, store, run)
     (done,) = take_in(one, home, store, run)
-    said = done.version if isinstance(done, Ingested) else "busy" if done.why == BUSY else done.why
+    said = done.version if isinstance(done, Ingested) else "busy" if done.code == "store-busy" else done.why
     print(said, flush=True)
 
 

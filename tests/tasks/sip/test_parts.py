@@ -16,9 +16,9 @@ from tasks.aip.ledger import ORIGINALS
 from tasks.config.home import Home
 from tasks.config.locks import aip_lock
 from tasks.premis import log
-from tasks.premis.model import aip_id
+from tasks.premis.model import Trouble, aip_id
 from tasks.sip import taking as module
-from tasks.sip.batch import BatchError, Entry, batch
+from tasks.sip.batch import Entry, batch
 from tasks.sip.ingest import ingest
 from tasks.sip.parts import Part, cut
 from tasks.sip.taking import Ingested
@@ -173,6 +173,6 @@ def test_a_part_that_another_run_holds_is_told_and_the_rest_comes_next_time(home
     deliver(home, *"abcdef")
     with aip_lock(home, aip_id(NAME, 2), uuid.uuid4()) as held:
         assert held
-        with pytest.raises(BatchError, match="Another run"):
+        with pytest.raises(Trouble, match="store-busy"):
             taken(home)
     assert [(i.version, i.new) for i in taken(home)] == [(1, 0), (1, 2)]

@@ -1,4 +1,4 @@
-"""Two processes with one batch: one takes it, the other says that it is busy or finds it done."""
+"""Two processes with one batch: one takes it, the other waits and finds it done, or says that it is busy."""
 
 from __future__ import annotations
 
@@ -62,4 +62,4 @@ def test_of_processes_that_take_one_batch_at_once_one_stores_it_and_nothing_is_d
         assert set(told.values()) == {1}
     assert repair(store) == ()
     assert list(staged(store)) == []
-    assert outcomes["busy"]
+    assert outcomes["taken or found done"] > ROUNDS  # one that takes a moment is waited for
