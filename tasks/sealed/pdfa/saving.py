@@ -71,8 +71,9 @@ def digest(source: str) -> str:
 def save(pdf: Pdf, product: str, seed: str, *, part: int = 2) -> None:
     """Writes the file and opens it again; `seed` (a SHA-256) becomes the permanent half of the /ID.
 
-    Raises Trouble `tool-crash` when what was written does not open with as many pages. No object streams: after a
-    lost trailer they made files without a /Root. Streams are decoded and deflated again, so no LZW remains (6.1.7.2).
+    Raises Trouble `source-damaged` when a part cannot be written, `tool-crash` when what was written does not open
+    with as many pages. No object streams: after a lost trailer they made files without a /Root. Streams are decoded
+    and deflated again, so no LZW remains (6.1.7.2).
     """
     pages = len(pdf.pages)
     identifier = String(bytes.fromhex(seed)[:16])
@@ -80,17 +81,20 @@ def save(pdf: Pdf, product: str, seed: str, *, part: int = 2) -> None:
     for key in ("/DocChecksum", "/XRefStm"):
         if key in pdf.trailer:
             del pdf.trailer[key]
-    pdf.save(
-        product,
-        fix_metadata_version=False,
-        force_version=VERSIONS[part],
-        object_stream_mode=ObjectStreamMode.disable,
-        stream_decode_level=StreamDecodeLevel.generalized,
-        compress_streams=True,
-        recompress_flate=False,
-        deterministic_id=True,
-        encryption=False,
-    )
+    try:
+        pdf.save(
+            product,
+            fix_metadata_version=False,
+            force_version=VERSIONS[part],
+            object_stream_mode=ObjectStreamMode.disable,
+            stream_decode_level=StreamDecodeLevel.generalized,
+            compress_streams=True,
+            recompress_flate=False,
+            deterministic_id=True,
+            encryption=False,
+        )
+    except pikepdf.PdfError as error:  # such as a /Crypt filter without its parameters
+        raise Trouble("source-damaged", what=first_line(error)) from None
     with pikepdf.open(product) as written:
         if len(written.pages) != pages:
             raise Trouble("tool-crash", tool="pikepdf", signal=f"wrote {len(written.pages)} of {pages} pages")

@@ -72,6 +72,21 @@ def test_a_deflated_stream_that_breaks_its_checksum_is_damage_even_if_readers_sh
     assert raised.value.code == "source-damaged"
 
 
+def test_a_stream_that_cannot_be_written_again_is_damage_and_no_crash(tmp_path: Path) -> None:
+    def damage(pdf: Pdf) -> None:
+        stream = pdf.make_stream(b"data")
+        stream.Filter = Array([Name.DCTDecode, Name.XXXXX])  # of equal length, for the exchange below
+        pdf.pages[0].Resources.XObject = Dictionary(X=stream)
+
+    source = make(tmp_path / "a.pdf", damage)
+    data = source.read_bytes()
+    source.write_bytes(data.replace(b"/DCTDecode /XXXXX", b"/Crypt /DCTDecode"))  # qpdf itself would not write it
+    assert source.read_bytes() != data
+    with pytest.raises(Trouble) as caught:
+        repair(str(source), str(tmp_path / "b.pdf"))
+    assert caught.value.code == "source-damaged"
+
+
 def test_a_file_that_lost_its_cross_reference_table_is_repaired_and_says_so(tmp_path: Path) -> None:
     source = make(tmp_path / "a.pdf")
     damaged = source.read_bytes().replace(b"startxref", b"startxxxx")
