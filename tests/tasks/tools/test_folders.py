@@ -84,3 +84,17 @@ def test_memory_counts_what_no_file_backs():
     assert after - before >= 60 << 20
     assert abs(exact - after) < 32 << 20
     del kept
+
+
+def test_a_link_put_in_the_way_of_a_folder_is_not_followed_by_whoever_opens_it(tmp_path: Path):
+    victim = tmp_path / "victim"
+    victim.mkdir(mode=0o750)
+    (tmp_path / "jobs").mkdir()
+    (tmp_path / "jobs" / "link").symlink_to(victim)
+    at = os.open(tmp_path / "jobs", os.O_RDONLY)
+    try:
+        with pytest.raises(OSError, match=r"Not a directory|symbolic"):
+            folders._opened("link", at)
+    finally:
+        os.close(at)
+    assert victim.stat().st_mode & 0o777 == 0o750

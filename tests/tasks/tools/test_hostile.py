@@ -157,6 +157,23 @@ def test_a_signal_to_the_own_group_does_not_reach_the_zygote(job: Job):
     assert job.call("hostile_jobs:echo")["values"] == []
 
 
+def test_no_child_can_be_left_to_the_zygote(job: Job):
+    assert job.call("hostile_jobs:a_child_of_the_parent") == "EPERM"
+
+
+def test_nothing_kept_beside_a_file_can_be_read_or_changed(job: Job, sources: Path, tmp_path: Path):
+    kept = sources / "beside"
+    kept.write_text("kept")
+    os.setxattr(kept, "user.kept", b"secret")
+    assert set(job.call("hostile_jobs:hidden_names", str(kept))) <= STOPPED | {"ENOTSUP"}
+    job.give(kept, "source")
+    given = job.folder / "in" / "source"
+    before = given.stat()
+    tried = job.call("hostile_jobs:flags", "in/source")
+    assert set(tried[:2]) <= STOPPED
+    assert (given.stat().st_mode, os.listxattr(given)) == (before.st_mode, [])
+
+
 def test_no_new_namespace_and_no_mount(job: Job):
     assert set(job.call("hostile_jobs:namespaces").values()) <= STOPPED
     assert set(job.call("hostile_jobs:unmount").values()) <= STOPPED
@@ -216,8 +233,9 @@ def test_a_memory_bomb_is_refused_by_its_address_space(job: Job):
     assert (caught.code, caught.detail["limit"]) == ("tool-memory", "512.0 MB")
 
 
-def test_memory_of_a_tree_of_processes_is_counted_together(job: Job):
-    assert trouble(job, "tree_memory", 10, 100).code == "tool-memory"
+@pytest.mark.parametrize("function", ["tree_memory", "shared_memory", "headless_memory"])
+def test_memory_of_a_tree_of_processes_is_counted_together(job: Job, function: str):
+    assert trouble(job, function, 8, 100).code == "tool-memory"
 
 
 def test_memory_shared_with_the_zygote_is_not_counted_once_for_each_child(door: Door):
@@ -238,7 +256,17 @@ def test_a_program_that_writes_an_endless_file_ends_at_the_limit(job: Job):
     assert (job.folder / "out" / "big").stat().st_size <= TIGHT.output_bytes
 
 
-@pytest.mark.parametrize("function", ["many_big_files", "deleted_files", "hidden_files", "many_names"])
+MANY = [
+    "many_big_files",
+    "deleted_files",
+    "mapped_deleted_files",
+    "headless_deleted_files",
+    "hidden_files",
+    "many_names",
+]
+
+
+@pytest.mark.parametrize("function", MANY)
 def test_many_files_are_counted_together(job: Job, function: str):
     assert trouble(job, function).code == "output-too-large"
 
