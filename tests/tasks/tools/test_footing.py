@@ -192,6 +192,12 @@ def test_root_without_any_right_has_the_fence_and_tells_that_it_stays_root(clone
     assert missing(result) == ["missing: plain uid", *FENCE]
 
 
+def test_root_of_a_user_namespace_that_has_no_other_uid_stays_root_and_tells_it(clone: Path, floor: Floor):
+    result = told(["unshare", "-r", sys.executable], clone, floor)
+    check(result, floor)
+    assert "missing: plain uid" in missing(result)
+
+
 def test_root_with_a_clone_below_tmp_has_the_door(clone: Path, floor: Floor):
     result = told([sys.executable], clone, floor)
     if floor is Floor.BUBBLEWRAP:
