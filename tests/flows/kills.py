@@ -35,6 +35,7 @@ from pathlib import Path
 from tasks.premis import log
 from tasks.premis.model import Ending
 from tasks.store.ocfl import Store
+from tests.flows import histories
 
 ROOT = Path(__file__).resolve().parents[2]
 PERENNE = [sys.executable, "-c", "from flows.command import main; main()"]
@@ -89,6 +90,7 @@ def environment(home: Path) -> dict[str, str]:
     home.mkdir(parents=True, exist_ok=True)
     port = 20000 + hash(home) % 20000
     (home / "perenne.toml").write_text(f"server_port = {port}\nreports_port = {port + 1}\nchunk_files = 4\n")
+    histories.furnish(home)
     return {**os.environ, "PERENNE_HOME": str(home)}
 
 
