@@ -24,6 +24,7 @@ from tasks.tools.floor import Floor
 from tasks.tools.footing import CAP_DAC_READ_SEARCH, CAP_SETPCAP, may, open_to_all
 from tasks.tools.kernel import landlock_abi
 from tasks.tools.residents import Answer
+from tasks.tools.room import full
 from tasks.tools.sandbox import Outcome
 from tasks.tools.wire import Bound, Order
 from tasks.tools.words import size
@@ -34,8 +35,6 @@ COPIED_BYTES = 256 << 20
 EXCERPT_BYTES = 64 << 20
 """How much of each end of a larger file `give_excerpt` shows."""
 
-LEAST_ROOM = 4 << 20
-"""With fewer bytes left in the work folder, what fails may fail for that."""
 _FOR_WANT_OF_ROOM = {"tool-crash", "product-missing", "source-damaged", "unexpected", "output-too-large"}
 
 WITHOUT_BUBBLEWRAP = "sandbox without bubblewrap"
@@ -208,6 +207,7 @@ class Job:
             self._used_program(program)
         if answer.trouble is not None:
             raise self.room(answer.trouble)
+        self._believe()
         return answer.value
 
     def ask(self, resident: str, request: Mapping[str, Json]) -> dict[str, Any]:
@@ -229,6 +229,7 @@ class Job:
         for agent in answer.agents:
             self.used(agent)
         self._held_by()
+        self._believe()
         said = hashlib.sha256(answer.stderr_tail.encode()).hexdigest()
         self._runs.append(Run(resident, answer.seconds, 0.0, said, answer.stderr_tail[-_TAIL_CHARACTERS:]))
         return answer.reply
@@ -237,12 +238,12 @@ class Job:
 
     def room(self, trouble: Trouble) -> Trouble:
         """The trouble itself; the machine's, when there was no room left that would explain it: no file is to blame."""
-        found = os.statvfs(self.folder)
-        free = found.f_bavail * found.f_frsize
-        roomy = free > LEAST_ROOM and (found.f_favail > 0 or not found.f_files)  # some file systems count no inodes
-        if trouble.code not in _FOR_WANT_OF_ROOM or roomy:
-            return trouble
-        return Trouble("disk-full", folder=str(self.folder.parent), free=size(free))
+        return (full(self.folder) if trouble.code in _FOR_WANT_OF_ROOM else None) or trouble
+
+    def _believe(self) -> None:
+        """Raises Trouble "disk-full": a tool may have gone on without what it could not write."""
+        if want := full(self.folder):
+            raise want
 
     def _held_by(self) -> None:
         """Record the lesser sandbox: who reads the event must know that it was not the box."""

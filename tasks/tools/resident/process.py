@@ -21,6 +21,7 @@ from tasks.tools.floor import Floor
 from tasks.tools.resident import fenced
 from tasks.tools.resident.kinds import PROGRAMS, Program
 from tasks.tools.resident.slot import Slot
+from tasks.tools.room import full
 from tasks.tools.sandbox import FLOOD_BYTES
 from tasks.tools.words import seconds, size
 
@@ -202,6 +203,8 @@ class Resident:
         return line
 
     def _check(self, bounds: Bounds, before: int) -> None:
+        if want := full(self.slot.folder):
+            raise want
         pids = self._pids()
         if len(pids) > PROCESSES:
             raise Trouble("tool-processes", tool=self.program.tool, limit=str(PROCESSES))
