@@ -41,7 +41,7 @@ from tasks.sip.ingest import ingest
 from tasks.store.fixity import Kind, verify_object
 from tasks.store.ocfl import Store
 from tasks.tools.door import Door
-from tasks.tools.room import LEAST_ROOM
+from tasks.tools.room import LEAST_NAMES, LEAST_ROOM
 from tests.flows.kills import FIXTURES, Left, left, variety
 
 FOLDERS = ("store", "work", "log", "review", "reports")
@@ -169,7 +169,8 @@ def tried(root: Path, delivery: Path, folder: str, how: str, share: float, size:
         unused = LEAST_ROOM if folder == "work" else 0  # what the work folder must have left to count as not full
         options = f"size={max(PAGE, unused + int(size[0] * share) // PAGE * PAGE)}"
     elif how == "inodes":
-        options = f"{ROOMY},nr_inodes={max(8, int(size[1] * share))}"
+        unused = LEAST_NAMES if folder == "work" else 0
+        options = f"{ROOMY},nr_inodes={unused + max(1, int(size[1] * share))}"
     code, wrong = "", []
     with mounted(root, folder, options) as home:
         place = home.root / folder
