@@ -200,7 +200,7 @@ def test_another_homes_server_is_never_taken_for_ours(tmp_path: Path) -> None:
     small(one)
     small(other)
     with kills.stack_up(one):
-        (other / "prefect").mkdir()
+        (other / "prefect").mkdir(exist_ok=True)
         # As after a restart of the machine: other's server had this port once, and now one's has it.
         (other / "prefect" / "server.json").write_text(json.dumps(ours(one)))
         assert kills.start(other, "run", "lô-nhỏ").wait(90) == 0
