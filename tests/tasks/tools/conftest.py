@@ -16,8 +16,15 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("store")
 
 
-@pytest.fixture(scope="package", params=list(Floor), ids=lambda floor: floor.value)
+FLOORS = [
+    pytest.param(Floor.BUBBLEWRAP, id="bubblewrap"),
+    pytest.param(Floor.LANDLOCK, id="Landlock", marks=pytest.mark.slow),
+]
+
+
+@pytest.fixture(scope="package", params=FLOORS)
 def floor(request: pytest.FixtureRequest) -> Floor:
+    """What holds the jobs of a test; each of its tests is two."""
     chosen: Floor = request.param
     return chosen
 
