@@ -105,7 +105,7 @@ class Measured(Door):
     def run(self, order: Order, request: bytes) -> Outcome:
         what = str(json.loads(request)["function"])
         limits = order.limits
-        before = frozenset(descendants(os.getpid()))
+        before = frozenset(usage.below(os.getpid()))
         out = str(self._owned.path / order.job / "out")
         with self._sampled(before, out, limits.memory_bytes, limits.output_bytes) as peak:
             outcome = super().run(order, request)
@@ -121,7 +121,7 @@ class Measured(Door):
         others = frozenset(
             pid for kind, owned in (self._residents._owned.items() if self._residents else ()) if kind != resident
             for one in owned for pid in one._pids()
-        ) | frozenset(pid for s in self._slots if s.sandbox for pid in descendants(s.sandbox._process.pid))  # fmt: skip
+        ) | frozenset(pid for s in self._slots if s.sandbox for pid in usage.below(s.sandbox._process.pid))  # fmt: skip
         held = self._held(resident)
         with self._sampled(others, out, limits.memory_bytes, limits.output_bytes) as peak:
             try:
@@ -157,7 +157,7 @@ class Measured(Door):
         def look() -> None:
             while not done.wait(TICK_S):
                 with contextlib.suppress(OSError):
-                    pids = [pid for pid in descendants(os.getpid()) if pid not in but]
+                    pids = [pid for pid in usage.below(os.getpid()) if pid not in but]
                     peak.memory = max(peak.memory, usage.memory(pids, memory) / memory)
                     peak.output = max(peak.output, usage.disk(out, [], 1 << 62, 1 << 62) / output)
 
@@ -178,16 +178,6 @@ class _Peak:
 
 def _value(call: Call, key: str) -> float:
     return {"seconds": call.seconds, "late": call.late_s, "memory": call.memory, "output": call.output}[key]
-
-
-def descendants(pid: int) -> list[int]:
-    """Every process below one."""
-    found = [pid]
-    for parent in found:
-        with contextlib.suppress(OSError):
-            for task in os.listdir(f"/proc/{parent}/task"):
-                found += map(int, Path(f"/proc/{parent}/task/{task}/children").read_text().split())
-    return found[1:]
 
 
 def rss() -> int:
@@ -314,7 +304,7 @@ class Campaign:
         self.result.calls = self.door.calls
         shutil.rmtree(home)
         self.result.rss.append(rss())
-        self.result.processes.append(len(descendants(os.getpid())))
+        self.result.processes.append(len(usage.below(os.getpid())))
 
     def close(self) -> Result:
         """End the door, look for what is left, and give the result."""
@@ -327,7 +317,7 @@ class Campaign:
         with contextlib.suppress(ChildProcessError):
             while os.waitpid(-1, os.WNOHANG)[0]:  # what was orphaned came to us; the dead are buried here
                 pass
-        left = [_command(pid) for pid in descendants(os.getpid())]
+        left = [_command(pid) for pid in usage.below(os.getpid())]
         self.result.faults += [f"left behind: {command}" for command in left]
         self.result.faults += growth(self.result.rss)
         steady = self.result.processes

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
-from tasks.tools import bubblewrap, kernel, seal, usage
+from tasks.tools import bubblewrap, kernel, seal, seccomp, usage
 from tasks.tools.wire import Bound, Order
 
 HOST = "/host"
@@ -58,7 +58,7 @@ class Box:
         self._abi = kernel.landlock_abi()
         readable = (*bubblewrap.readable(), "/dev", *extra)
         self._ruleset = kernel.landlock_ruleset(readable, (BOX, *DEVICES)) if self._abi else None
-        self._filter = kernel.seccomp_filter(os.uname().machine)
+        self._filter = seccomp.sealing(os.uname().machine)
         self._own_pids = os.open("/proc/self/ns/pid", os.O_RDONLY)
 
     @property

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from tasks.tools import bubblewrap, folders, kernel, seal, usage, warden
+from tasks.tools import bubblewrap, folders, kernel, seal, seccomp, usage, warden
 from tasks.tools.box import DEVICES as WRITTEN_DEVICES
 from tasks.tools.footing import CAP_DAC_READ_SEARCH, CAP_SETPCAP, CAP_SYS_PTRACE, may, open_to_all
 from tasks.tools.wire import Bound, Order
@@ -52,7 +52,7 @@ class Fence:
         self._walks = walks(uid, jobs)
         self._readable = (*bubblewrap.readable(), *DEVICES, *OF_PROC, *extra)
         self._abi = kernel.landlock_abi()
-        self._filter = kernel.seccomp_filter(os.uname().machine, boxed=False, own_uid=uid is not None)
+        self._filter = seccomp.sealing(os.uname().machine, boxed=False, own_uid=uid is not None)
 
     @property
     def kept(self) -> tuple[int, ...]:
@@ -60,8 +60,20 @@ class Fence:
         return ()
 
     def layers(self) -> tuple[str, ...]:
-        """See Seal."""
-        return layers(self._abi, plain=self._plain, walks=self._walks)
+        """See Seal. What only bubblewrap gives is named as missing."""
+        counts = os.geteuid() != 0 or not self._plain or may(CAP_SYS_PTRACE)  # else it may not see another uid's files
+        return (
+            f"Landlock {self._abi}",
+            "no network",
+            "plain uid" if self._plain else "missing: plain uid",
+            "no capabilities" if self._walks is None else "no capability but to walk through closed folders",
+            "seccomp",
+            "limits",
+            "missing: bubblewrap",
+            "missing: own processes, mounts and ipc",
+            *(() if counts else ("missing: count of files that are deleted while open",)),
+            *(() if self._abi >= kernel.TRUNCATING_ABI else ("missing: files of others kept from being cut off",)),
+        )
 
     def start(self, order: Order, given: Sequence[int], work: Callable[[], NoReturn]) -> Fenced:
         """See Seal."""
@@ -70,7 +82,7 @@ class Fence:
         heard, theirs = os.pipe2(os.O_CLOEXEC)
         pid = os.fork()
         if pid == 0:
-            self._guard((*given, self._alive, leash, theirs), leash, theirs, work)
+            self._guard(given, leash, theirs, work)
         os.close(leash)
         os.close(theirs)
         return Fenced(pid, ours, heard)
@@ -111,13 +123,14 @@ class Fence:
     def _guard(self, given: Sequence[int], leash: int, told: int, work: Callable[[], NoReturn]) -> NoReturn:
         try:
             os.setsid()
-            seal.close_all_but(given)
-            kept = (leash, told, self._alive)
-            ended = warden.guard(self._uid, (leash,), work, lambda: seal.close_all_but(kept))
+            mine = (leash, told, self._alive)
+            seal.close_all_but((*given, *mine))
+            ended = warden.guard(self._uid, (leash,), work, lambda: seal.close_all_but(mine))
             os.write(told, json.dumps([ended.status, ended.cpu_s]).encode())
         except BaseException as problem:
+            *_, stderr = given  # closed once the job has begun
             with contextlib.suppress(OSError):
-                os.write(given[-3], f"{type(problem).__name__}: {problem}\n".encode())
+                os.write(stderr, f"{type(problem).__name__}: {problem}\n".encode())
         finally:
             os._exit(0)
 
@@ -178,11 +191,6 @@ def own_of_proc() -> tuple[str, ...]:
     return tuple(f"/proc/{os.getpid()}/{name}" for name in names)
 
 
-def counts() -> bool:
-    """Whether the open files of a plain uid can be looked at by us, who are root or that uid ourselves."""
-    return os.geteuid() != 0 or may(CAP_SYS_PTRACE)
-
-
 def walks(uid: int | None, *paths: str) -> int | None:
     """The capability that a plain uid needs to reach our code and `paths`; None for none, or when there is none.
 
@@ -193,22 +201,6 @@ def walks(uid: int | None, *paths: str) -> int | None:
     if uid is None or not may(CAP_DAC_READ_SEARCH, CAP_SETPCAP) or all(map(open_to_all, needed)):
         return None
     return CAP_DAC_READ_SEARCH
-
-
-def layers(abi: int, *, plain: bool, walks: int | None) -> tuple[str, ...]:
-    """The isolation of the fence in words; what only bubblewrap gives is named as missing."""
-    return (
-        f"Landlock {abi}",
-        "no network",
-        "plain uid" if plain else "missing: plain uid",
-        "no capabilities" if walks is None else "no capability but to walk through closed folders",
-        "seccomp",
-        "limits",
-        "missing: bubblewrap",
-        "missing: own processes, mounts and ipc",
-        *(() if not plain or counts() else ("missing: count of files that are deleted while open",)),
-        *(() if abi >= kernel.TRUNCATING_ABI else ("missing: files of others kept from being cut off",)),
-    )
 
 
 def leave(uid: int | None, kept: int | None) -> None:
@@ -239,9 +231,7 @@ def threads_of(uid: int) -> int:
 def _limit_cpu(wall_s: float) -> None:
     # The last resort for a process whose warden and zygote were both killed.
     most = (math.ceil(wall_s) + _CPU_MARGIN_S) * (os.cpu_count() or 1)
-    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
-    most = most if hard == resource.RLIM_INFINITY else min(most, hard)
-    resource.setrlimit(resource.RLIMIT_CPU, (most, most))
+    seal.set_limit(resource.RLIMIT_CPU, most)
 
 
 def _sweep() -> None:

@@ -13,7 +13,7 @@ from enum import Enum
 from functools import cache
 
 from tasks.premis.model import Trouble
-from tasks.tools import bubblewrap, kernel
+from tasks.tools import bubblewrap, kernel, seccomp
 from tasks.tools.footing import Footing, footing, takes_plain_uid
 
 _PATIENCE_S = 30.0
@@ -73,7 +73,7 @@ def _of_landlock() -> str:
     abi = kernel.landlock_abi()
     if not abi:
         return "not in this kernel, or not allowed here"
-    if kernel.seccomp_filter(os.uname().machine) is None:
+    if seccomp.sealing(os.uname().machine) is None:
         return f"no table of system calls for {os.uname().machine}"
     if abi < kernel.SCOPING_ABI and not Floor.LANDLOCK.takes_plain_uid():
         return (

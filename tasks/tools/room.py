@@ -10,7 +10,8 @@ from tasks.tools.words import size
 
 LEAST_ROOM = 64 << 20
 """With fewer bytes left the folder counts as full: LibreOffice goes on without what it could not write, such as the
-styles of a document, and says that all went well. A tool writes less than this between two looks."""
+styles of a document, and says that all went well. It is a margin: what fills more than this between two looks (50 ms)
+and frees it again is not seen."""
 LEAST_NAMES = 1000
 """The same of inodes: LibreOffice alone makes some hundred when it starts."""
 

@@ -83,7 +83,7 @@ class Sandbox:
         with tempfile.TemporaryFile() as said:
             try:
                 self._process = subprocess.Popen(
-                    [*around, *_python(settings)],
+                    [*around, *python(Settings.__module__, settings.argument())],
                     stdin=subprocess.DEVNULL,
                     stdout=said,
                     stderr=said,
@@ -92,6 +92,9 @@ class Sandbox:
                     cwd="/",
                     start_new_session=True,  # an interrupt from the keyboard is for the parent alone
                 )
+            except BaseException:
+                os.close(self._life)
+                raise
             finally:
                 theirs.close()
                 os.close(parent)
@@ -228,10 +231,11 @@ def _box(jobs: Path, sources: Sequence[Path], extra: Sequence[Path]) -> list[str
     )
 
 
-def _python(settings: Settings) -> list[str]:
+def python(module: str, argument: str) -> list[str]:
+    """The argument list that calls `main(argument)` of one of our modules in a Python of its own."""
     # -P: only our checkout and the installed packages are importable, never the present folder.
-    start = "import sys; sys.path.insert(0, sys.argv[1]); from tasks.tools.zygote import main; main(sys.argv[2])"
-    return [sys.executable, "-s", "-P", "-c", start, str(bubblewrap.CODE.parent), settings.argument()]
+    start = f"import sys; sys.path.insert(0, sys.argv[1]); from {module} import main; main(sys.argv[2])"
+    return [sys.executable, "-s", "-P", "-c", start, str(bubblewrap.CODE.parent), argument]
 
 
 def _not_started(said: bytes) -> Trouble:

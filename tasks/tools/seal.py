@@ -90,9 +90,14 @@ def limit(limits: Limits, *, others: int = 0) -> None:
         (resource.RLIMIT_NOFILE, _OPEN_FILES),
         (resource.RLIMIT_CORE, 0),
     ):
-        ceiling = resource.getrlimit(kind)[1]
-        allowed = value if ceiling == resource.RLIM_INFINITY else min(value, ceiling)
-        resource.setrlimit(kind, (allowed, allowed))
+        set_limit(kind, value)
+
+
+def set_limit(kind: int, value: int) -> None:
+    """Set one of the kernel's limits for good, or what it is already where that is less."""
+    ceiling = resource.getrlimit(kind)[1]
+    allowed = value if ceiling == resource.RLIM_INFINITY else min(value, ceiling)
+    resource.setrlimit(kind, (allowed, allowed))
 
 
 def finally_forbid(ruleset: int | None, program: bytes | None, *, but: int | None = None) -> None:

@@ -9,6 +9,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tasks.tools import usage
+
 Service = subprocess.Popen[bytes]
 """A started service, or rather its guard."""
 
@@ -49,13 +51,11 @@ def _listening(port: int) -> set[str]:
 def _sockets(pid: int) -> set[str]:
     """What a process and all below it have open."""
     found: set[str] = set()
-    with contextlib.suppress(OSError):  # it may end while it is looked at
-        for task in Path(f"/proc/{pid}/task").iterdir():
-            for child in (task / "children").read_text().split():
-                found |= _sockets(int(child))
-    for descriptor in Path(f"/proc/{pid}/fd").iterdir() if os.access(f"/proc/{pid}/fd", os.R_OK) else ():
-        with contextlib.suppress(OSError):
-            found.add(str(descriptor.readlink()))
+    for one in (pid, *usage.below(pid)):
+        with contextlib.suppress(OSError):  # it may end while it is looked at
+            for descriptor in Path(f"/proc/{one}/fd").iterdir():
+                with contextlib.suppress(OSError):
+                    found.add(str(descriptor.readlink()))
     return found
 
 

@@ -123,19 +123,28 @@ def maps_deleted(pids: Iterable[int], folder: str) -> bool:
     Files that some mapping executes are programs and libraries, replaced while they run.
     """
     device = os.lstat(folder).st_dev
-    wanted = f"{os.major(device):02x}:{os.minor(device):02x}"
-    for pid in pids:
-        data, programs = set[str](), set[str]()
-        for top in _threads(pid):
-            with contextlib.suppress(OSError), open(f"{top}/maps", encoding="utf-8", errors="replace") as maps:
-                for line in maps:
-                    _, rights, _, place, inode, *path = line.split(None, 5)
-                    if place == wanted and path and path[0].rstrip().endswith("(deleted)"):
-                        (programs if "x" in rights else data).add(inode)
-            break  # all threads of a process share its memory
-        if data - programs:
-            return True
-    return False
+    wanted = b"%02x:%02x" % (os.major(device), os.minor(device))
+    return any(_maps_deleted(_maps(pid), wanted) for pid in pids)
+
+
+def _maps(pid: int) -> bytes:
+    # All threads of a process share its memory; the first may have ended and show none.
+    for folder in _threads(pid):
+        with contextlib.suppress(OSError), open(f"{folder}/maps", "rb") as maps:
+            if data := maps.read():
+                return data
+    return b""
+
+
+def _maps_deleted(maps: bytes, device: bytes) -> bool:
+    if b" (deleted)\n" not in maps:  # nearly always, and some hundred lines in every tick are many
+        return False
+    data, programs = set[bytes](), set[bytes]()
+    for line in maps.splitlines():
+        _, rights, _, place, inode, *path = line.split(None, 5)
+        if place == device and path and path[0].endswith(b"(deleted)"):
+            (programs if b"x" in rights else data).add(inode)
+    return bool(data - programs)
 
 
 def threads(pids: Iterable[int]) -> int:

@@ -238,10 +238,10 @@ def _excess(seal: Seal, held: Held, order: Order) -> str:
 
 
 def _too_large(seal: Seal, order: Order, running: list[int]) -> str:
-    for folder, most in seal.written(order):
-        if usage.disk(folder, running, most, MOST_NAMES) > most or usage.maps_deleted(running, folder):
-            return "output"
-    return ""
+    written = tuple(seal.written(order))
+    large = any(usage.disk(folder, running, most, MOST_NAMES) > most for folder, most in written)
+    # The folders are on one device. 0.8 ms for a process with the libraries of ours; the rest of a look takes 0.1.
+    return "output" if large or usage.maps_deleted(running, written[0][0]) else ""
 
 
 def _worker(seal: Seal, order: Order, request: int, answer: int, stderr: int) -> NoReturn:

@@ -35,6 +35,7 @@ from pathlib import Path
 from tasks.premis import log
 from tasks.premis.model import Ending
 from tasks.store.ocfl import Store
+from tasks.tools import usage
 from tests.flows import histories
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -115,15 +116,7 @@ def processes(home: Path) -> list[int]:
 
 def descendants(pid: int) -> set[int]:
     """Every process below one."""
-    found, waiting = set(), [pid]
-    while waiting:
-        one = waiting.pop()
-        with contextlib.suppress(OSError):
-            for task in Path(f"/proc/{one}/task").iterdir():
-                children = {int(c) for c in (task / "children").read_text().split()}
-                found |= children
-                waiting += children
-    return found
+    return set(usage.below(pid))
 
 
 def gone(pids: set[int], limit_s: float) -> bool:

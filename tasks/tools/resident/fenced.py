@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from tasks.tools import bubblewrap, fence, kernel, seal, warden
-from tasks.tools.box import DEVICES
+from tasks.tools import bubblewrap, fence, kernel, seal, seccomp, warden
+from tasks.tools.box import DEVICES as WRITTEN_DEVICES
 
 WITHOUT_CONNECT = "PERENNE_WITHOUT_CONNECT"
 """The environment's name for a filter of system calls (in hexadecimal digits) that the office's program puts on the
@@ -61,15 +61,13 @@ def _program(settings: Settings) -> NoReturn:
         os.chdir(settings.folder)
         read = (*bubblewrap.readable(), *fence.DEVICES, *fence.OF_PROC, *settings.read)
         look = (settings.folder, *fence.own_of_proc())
-        ruleset = kernel.landlock_ruleset(read, ("out", "home", *DEVICES), look=look, sockets=settings.sockets)
+        ruleset = kernel.landlock_ruleset(read, ("out", "home", *WRITTEN_DEVICES), look=look, sockets=settings.sockets)
         others = 0 if settings.uid is not None else fence.threads_of(os.getuid())
-        for kind, most in ((resource.RLIMIT_CORE, 0), (resource.RLIMIT_NPROC, others + settings.processes)):
-            hard = resource.getrlimit(kind)[1]
-            most = most if hard == resource.RLIM_INFINITY else min(most, hard)
-            resource.setrlimit(kind, (most, most))
+        seal.set_limit(resource.RLIMIT_CORE, 0)
+        seal.set_limit(resource.RLIMIT_NPROC, others + settings.processes)
         kept = fence.walks(settings.uid, settings.folder)
         fence.leave(settings.uid, kept)
-        program = kernel.seccomp_filter(
+        program = seccomp.sealing(
             os.uname().machine,
             boxed=False,
             own_uid=settings.uid is not None,
@@ -77,7 +75,7 @@ def _program(settings: Settings) -> NoReturn:
             local=("socketpair", "socket") if settings.sockets else ("socketpair",),
         )
         seal.finally_forbid(ruleset, program, but=kept)
-        silent = kernel.seccomp_without_connect(os.uname().machine) if settings.sockets else None
+        silent = seccomp.without_connect(os.uname().machine) if settings.sockets else None
         more = {WITHOUT_CONNECT: silent.hex()} if silent else {}
         seal.close_all_but(())
         os.execve(settings.argv[0], settings.argv, {**settings.environment, **more})

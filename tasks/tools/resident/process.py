@@ -22,7 +22,7 @@ from tasks.tools.resident import fenced
 from tasks.tools.resident.kinds import PROGRAMS, Program
 from tasks.tools.resident.slot import Slot
 from tasks.tools.room import full
-from tasks.tools.sandbox import FLOOD_BYTES
+from tasks.tools.sandbox import FLOOD_BYTES, python
 from tasks.tools.words import seconds, size
 
 START_S = 120.0
@@ -298,8 +298,7 @@ def _fenced(program: Program, slot: Slot, parent: int, leash: int) -> list[str]:
         read=tuple(map(str, program.read)),
         sockets=program.sockets,
     )
-    start = f"import sys; sys.path.insert(0, sys.argv[1]); from {fenced.__name__} import main; main(sys.argv[2])"
-    return [sys.executable, "-s", "-P", "-c", start, str(bubblewrap.CODE.parent), settings.argument()]
+    return python(fenced.__name__, settings.argument())
 
 
 def _with_home(argv: tuple[str, ...], home: str) -> tuple[str, ...]:

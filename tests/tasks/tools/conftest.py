@@ -34,3 +34,12 @@ def door(tmp_path_factory: pytest.TempPathFactory, sources: Path, floor: Floor) 
     work = tmp_path_factory.mktemp("work")
     with Door(work, sources=(sources,), cores=2, extra_paths=(HOSTILE,), floor=floor) as door:
         yield door
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Path:
+    """A job's folder without a door, as residents are asked about."""
+    folder = tmp_path / "job"
+    (folder / "in").mkdir(parents=True)
+    (folder / "out").mkdir()
+    return folder

@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from tasks.premis.model import Limits, Trouble
+from tasks.tools import kernel
 from tasks.tools.door import Door, DoorClosed
+from tasks.tools.fence import Fence
 from tasks.tools.floor import Floor
 
 pytestmark = pytest.mark.slow
@@ -251,3 +253,18 @@ def test_what_is_in_hand_when_the_door_is_closed_ends_at_once_and_is_no_trouble_
     assert time.monotonic() - began < 10
     with pytest.raises(DoorClosed), door.job():
         pass
+
+
+def test_a_warden_that_cannot_hold_its_job_says_why_before_the_job_begins(tmp_path: Path):
+    heard, stderr = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(heard)
+        # Without a uid or Landlock 6 nothing tells the job's processes from others.
+        kernel.landlock_abi = lambda: kernel.SCOPING_ABI - 1
+        fence = Fence(None, plain=False, jobs=str(tmp_path), sources=(), extra=(), alive=stderr)
+        fence._guard((stderr, stderr, stderr), stderr, stderr, lambda: os._exit(0))
+    os.close(stderr)
+    os.waitpid(pid, 0)
+    with open(heard, "rb") as said:
+        assert b"PermissionError: without a uid of its own or Landlock 6 a process cannot be held" in said.read()

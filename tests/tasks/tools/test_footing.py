@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tasks.tools.floor import Floor
+from tasks.tools.footing import CAP_DAC_READ_SEARCH
 
 CHECKOUT = Path(__file__).parents[3]
 SYSTEM_PYTHON = Path("/usr/bin/python3")
@@ -141,7 +142,9 @@ def check(result: dict[str, object], floor: Floor) -> None:
     assert isinstance(out, dict)
     # Who may have none cannot give up the right to get one, which no new privileges take anyway.
     kinds = ("Prm", "Eff", "Bnd") if boxed else ("Prm", "Eff", "Inh", "Amb")
-    assert {capabilities[f"Cap{kind}:"] for kind in kinds} == {"0000000000000000"}
+    # A Python that is closed to others, as a clone's may be, is reached by the one that walks through closed folders.
+    kept = 1 << CAP_DAC_READ_SEARCH if "walk through closed folders" in str(result["layers"]) else 0
+    assert {capabilities[f"Cap{kind}:"] for kind in kinds} == {f"{kept:016x}"}
     assert capabilities["NoNewPrivs:"] == "1"
     assert all(value.startswith("open") for value in out.values())
 
@@ -199,6 +202,4 @@ def test_root_of_a_user_namespace_that_has_no_other_uid_stays_root_and_tells_it(
 
 
 def test_root_with_a_clone_below_tmp_has_the_door(clone: Path, floor: Floor):
-    result = told([sys.executable], clone, floor)
-    if floor is Floor.BUBBLEWRAP:
-        check(result, floor)
+    check(told([sys.executable], clone, floor), floor)

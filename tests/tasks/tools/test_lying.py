@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from tasks.premis.model import Agent, Limits, Trouble
-from tasks.tools import execute, programs
+from tasks.tools import execute, programs, usage
 from tasks.tools.door import Door
 from tasks.tools.floor import Floor
 from tasks.tools.programs import Tool
@@ -52,14 +52,6 @@ def pool(tmp_path_factory: pytest.TempPathFactory, floor: Floor) -> Iterator[Res
         yield pool
 
 
-@pytest.fixture
-def job(tmp_path: Path) -> Path:
-    folder = tmp_path / "job"
-    (folder / "in").mkdir(parents=True)
-    (folder / "out").mkdir()
-    return folder
-
-
 def asked(pool: Residents, job: Path, text: str, *, wall_s: float = 20.0) -> dict[str, object]:
     (job / "in" / "a").write_text(text)
     request = {"files": ["in/a"], "path": "in/a"}
@@ -68,13 +60,8 @@ def asked(pool: Residents, job: Path, text: str, *, wall_s: float = 20.0) -> dic
 
 def below(pid: int) -> list[str]:
     """The commands of all living processes below one."""
-    found = [pid]
-    for parent in found:
-        with contextlib.suppress(OSError):
-            for task in Path(f"/proc/{parent}/task").iterdir():
-                found += map(int, (task / "children").read_text().split())
     commands = []
-    for one in found[1:]:
+    for one in usage.below(pid):
         with contextlib.suppress(OSError):
             commands.append(Path(f"/proc/{one}/cmdline").read_text().replace("\0", " "))
     return commands

@@ -51,14 +51,6 @@ def pool(tmp_path_factory: pytest.TempPathFactory, floor: Floor) -> Iterator[Res
         yield pool
 
 
-@pytest.fixture
-def job(tmp_path: Path) -> Path:
-    folder = tmp_path / "job"
-    (folder / "in").mkdir(parents=True)
-    (folder / "out").mkdir()
-    return folder
-
-
 def letter(text: str = "Việt Nam", pages: int = 1) -> bytes:
     document = docx.Document()
     document.add_paragraph(text)

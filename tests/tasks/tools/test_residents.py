@@ -16,6 +16,7 @@ import pytest
 
 from tasks.premis.model import Agent, Trouble
 from tasks.tools import residents as module
+from tasks.tools import usage
 from tasks.tools.floor import Floor
 from tasks.tools.footing import PLAIN_UID
 from tasks.tools.resident import kinds, slot
@@ -81,21 +82,9 @@ def obedient(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Program:
 
 
 @pytest.fixture
-def job(tmp_path: Path) -> Path:
-    folder = tmp_path / "job"
-    (folder / "in").mkdir(parents=True)
-    (folder / "out").mkdir()
-    (folder / "in" / "a").write_bytes(b"abc")
-    return folder
-
-
-def descendants(pid: int) -> list[int]:
-    found = [pid]
-    for parent in found:
-        with contextlib.suppress(OSError):
-            for task in Path(f"/proc/{parent}/task").iterdir():
-                found += map(int, (task / "children").read_text().split())
-    return found[1:]
+def job(job: Path) -> Path:
+    (job / "in" / "a").write_bytes(b"abc")
+    return job
 
 
 def command(pid: int) -> str:
@@ -213,7 +202,7 @@ def test_a_file_on_which_a_used_program_crashes_is_tried_once_more_with_a_fresh_
 
 def test_a_fresh_program_that_something_else_killed_does_not_count_against_the_file(pool, job):
     def kill_the_first() -> None:
-        while not (found := [pid for pid in descendants(os.getpid()) if is_obedient(pid) and is_program(pid)]):
+        while not (found := [pid for pid in usage.below(os.getpid()) if is_obedient(pid) and is_program(pid)]):
             time.sleep(0.02)
         time.sleep(0.5)
         os.kill(found[0], signal.SIGKILL)
@@ -229,7 +218,7 @@ def test_a_program_that_something_else_killed_while_it_started_is_started_once_m
     script.write_text(OBEDIENT.replace("say({", "time.sleep(1); say({", 1))
 
     def kill_the_first() -> None:
-        while not (found := [pid for pid in descendants(os.getpid()) if is_program(pid)]):
+        while not (found := [pid for pid in usage.below(os.getpid()) if is_program(pid)]):
             time.sleep(0.02)
         os.kill(found[0], signal.SIGKILL)
 
@@ -257,7 +246,7 @@ def test_a_program_that_speaks_unasked_is_replaced(pool, job):
 
 def test_a_program_that_died_between_two_requests_is_replaced(pool, job, obedient):
     ask(pool, job)
-    for pid in descendants(os.getpid()):
+    for pid in usage.below(os.getpid()):
         if is_program(pid):
             os.kill(pid, signal.SIGKILL)
     time.sleep(0.2)
@@ -290,7 +279,7 @@ def test_threads_share_the_programs_of_which_there_is_one_for_each_core(pool, jo
         thread.start()
     programs = set()
     while any(thread.is_alive() for thread in threads):
-        programs |= {pid for pid in descendants(os.getpid()) if is_program(pid)}
+        programs |= {pid for pid in usage.below(os.getpid()) if is_program(pid)}
         time.sleep(0.02)
     assert len(answers) == 6
     assert sorted(answer.reply["served"] for answer in answers) == [1, 1, 2, 2, 3, 3]
@@ -330,7 +319,7 @@ def test_closing_ends_programs_at_work(pool, job):
 
 def test_closing_leaves_no_process_and_no_file(pool, job):
     ask(pool, job, "daemon")
-    before = [pid for pid in descendants(os.getpid()) if is_obedient(pid)]
+    before = [pid for pid in usage.below(os.getpid()) if is_obedient(pid)]
     assert len(before) >= 3  # bubblewrap, the keeper, the program and its daemon
     pool.close()
     assert not [pid for pid in before if alive(pid)]
@@ -364,7 +353,7 @@ def test_kill_9_of_the_parent_leaves_no_process_and_the_next_owner_finds_the_pla
         for _ in range(2):
             assert parent.stdout.readline() == b"asking\n"
         time.sleep(0.3)
-        started = [pid for pid in descendants(parent.pid) if is_obedient(pid)]
+        started = [pid for pid in usage.below(parent.pid) if is_obedient(pid)]
         assert len(started) >= 3  # bubblewrap, the keeper, the program and its daemon
         parent.kill()
     time.sleep(0.3)

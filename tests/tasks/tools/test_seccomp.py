@@ -5,7 +5,7 @@ import struct
 
 import pytest
 
-from tasks.tools import kernel
+from tasks.tools import seccomp
 
 ALLOW, KILL = 0x7FFF0000, 0x80000000
 REFUSE, NOT_THERE = 0x00050000 | errno.EPERM, 0x00050000 | errno.ENOSYS
@@ -21,7 +21,7 @@ def verdict(
     program: bytes | None = None,
     second_argument: int = 0,
 ) -> int:
-    program = program or kernel.seccomp_filter(machine)
+    program = program or seccomp.sealing(machine)
     assert program is not None
     steps = list(struct.iter_unpack("HBBI", program))
     data = {0: number, 4: architecture or ARCHITECTURES[machine], 16: first_argument, 24: second_argument}
@@ -76,7 +76,7 @@ def test_a_system_call_of_another_machine_kills():
 
 
 def test_an_unknown_machine_has_no_filter():
-    assert kernel.seccomp_filter("riscv64") is None
+    assert seccomp.sealing("riscv64") is None
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_an_unknown_machine_has_no_filter():
 def test_behind_the_fence_more_is_refused_and_only_local_sockets_can_be_allowed(
     machine: str, socket: int, pair: int, connect: int, chmod: int, limits: int
 ):
-    fence = kernel.seccomp_filter(machine, boxed=False, own_uid=False, local=("socket",))
+    fence = seccomp.sealing(machine, boxed=False, own_uid=False, local=("socket",))
     stream, datagram = 1 | 0x80000, 2 | 0x80000  # with close-on-exec
     assert verdict(machine, socket, 1, program=fence, second_argument=stream) == ALLOW
     for family, kind in ((1, datagram), (2, stream), (10, stream), (16, stream)):
@@ -95,5 +95,5 @@ def test_behind_the_fence_more_is_refused_and_only_local_sockets_can_be_allowed(
     assert verdict(machine, chmod, 3, program=fence) == PRETENDED
     assert [verdict(machine, limits, pid, program=fence) for pid in (0, 1)] == [ALLOW, REFUSE]
     assert verdict(machine, chmod, 3) == ALLOW
-    deaf = kernel.seccomp_without_connect(machine)
+    deaf = seccomp.without_connect(machine)
     assert [verdict(machine, number, 1, program=deaf) for number in (connect, socket)] == [REFUSE, ALLOW]
