@@ -169,7 +169,7 @@ def _start(home: Home, users: Path, wanted: int) -> Address:
     log = home.prefect / "server.log"
     for _ in range(_STARTS):
         port = _free(wanted)
-        if port != wanted:
+        if port != wanted != 0:
             _say(f"Port {wanted} is taken by another program; Prefect's server is at {port} this time.")
         command = prefect("server", "start", "--host", "127.0.0.1", "--port", str(port))
         guard = service.shared(command, users=users, env={**os.environ, **environment(home, port)}, log=log, cwd=ROOT)
@@ -206,8 +206,8 @@ def _say(text: str) -> None:
 
 
 def _free(wanted: int) -> int:
-    """The wanted port, or any free one where something else already listens there."""
-    if _is_free(wanted):
+    """The wanted port; any free one for 0, or where something else already listens there."""
+    if wanted and _is_free(wanted):
         return wanted
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
