@@ -13,7 +13,7 @@ from tasks.policy.load import PolicyError
 from tasks.premis import codes
 from tasks.premis.log import LogError
 from tasks.premis.model import Trouble
-from tasks.store.errors import StoreBroken
+from tasks.store.errors import DigestMismatch, StoreBroken
 from tasks.tools.machine import NotFit
 from tasks.tools.words import size
 
@@ -24,6 +24,10 @@ _ERRNOS: dict[int, str] = {
     errno.EACCES: "no-permission",
     errno.EPERM: "no-permission",
     errno.EIO: "disk-failing",
+    errno.ESTALE: "disk-failing",
+    errno.ENODEV: "disk-failing",
+    errno.ENXIO: "disk-failing",
+    errno.ENOTCONN: "disk-failing",
 }
 _EXHAUSTED: dict[int, str] = {
     errno.ENOMEM: "memory",
@@ -71,6 +75,9 @@ def stop(error: BaseException, home: Home) -> Stop:
     ):
         if isinstance(error, kind):
             return Stop(code, {"what": first})
+    if isinstance(error, DigestMismatch):  # other bytes came back than were written
+        folder = _ours(error.path, home) or error.path.parent
+        return Stop("disk-failing", {"folder": str(folder), "what": first})
     if isinstance(error, Trouble):
         return Stop(error.code, dict(error.detail))
     if isinstance(error, MemoryError):
@@ -85,14 +92,21 @@ def stop(error: BaseException, home: Home) -> Stop:
 
 def _folder(error: OSError, home: Home) -> Path | None:
     """Which of our folders the error is about. One that names no file is about a full disk, or nobody knows."""
-    ours = [home.store, home.work, home.log, home.review, home.reports, home.prefect, home.root]
     named = [Path(os.fsdecode(n)) for n in (error.filename, error.filename2) if isinstance(n, str | bytes)]
     if named:
-        return next((folder for name in named for folder in ours if name.is_relative_to(folder)), None)
+        return next((folder for name in named if (folder := _ours(name, home))), None)
     if error.errno not in (errno.ENOSPC, errno.EDQUOT):
         return None
-    there = [folder for folder in (*ours, Path(tempfile.gettempdir())) if folder.is_dir()]
+    there = [folder for folder in (*_folders(home), Path(tempfile.gettempdir())) if folder.is_dir()]
     return min(there, key=_left, default=None)
+
+
+def _ours(path: Path, home: Home) -> Path | None:
+    return next((folder for folder in _folders(home) if path.is_relative_to(folder)), None)
+
+
+def _folders(home: Home) -> tuple[Path, ...]:
+    return (home.store, home.work, home.log, home.review, home.reports, home.prefect, home.root)
 
 
 def _left(folder: Path) -> int:

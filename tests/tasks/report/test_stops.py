@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
+import uuid
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,7 @@ from tasks.premis import codes, log
 from tasks.premis.log import LogError
 from tasks.premis.model import Trouble
 from tasks.report.stops import stop
-from tasks.store.errors import StoreBroken
+from tasks.store.errors import DigestMismatch, StoreBroken
 from tasks.store.ocfl import Store
 from tasks.tools.machine import Finding, NotFit
 
@@ -32,6 +34,7 @@ def home(tmp_path: Path) -> Home:
         (errno.EROFS, "read-only"),
         pytest.param(errno.EACCES, "no-permission", marks=pytest.mark.provokes("no-permission")),
         pytest.param(errno.EIO, "disk-failing", marks=pytest.mark.provokes("disk-failing")),
+        (errno.ESTALE, "disk-failing"),
         pytest.param(errno.EMFILE, "machine-exhausted", marks=pytest.mark.provokes("machine-exhausted")),
         (errno.ENOMEM, "machine-exhausted"),
     ],
@@ -67,6 +70,17 @@ def test_a_foreign_thing_where_the_store_should_be_stops_the_run(home: Home) -> 
     with pytest.raises(StoreBroken) as caught:
         Store(home.store)
     assert stop(caught.value, home).code == "store-broken"
+
+
+def test_other_bytes_than_were_written_are_a_failing_disk(home: Home) -> None:
+    stage = Store(home.store).stage(uuid.uuid4(), uuid.uuid4())
+    source = home.work / "product"
+    source.write_bytes(b"one")
+    with pytest.raises(DigestMismatch) as caught:
+        stage.put(source, "masters/a.tif", hashlib.sha256(b"other").hexdigest())
+    why = stop(caught.value, home)
+    assert (why.code, why.detail["folder"]) == ("disk-failing", str(home.work))
+    assert "product" in why.message
 
 
 @pytest.mark.provokes("log-broken")
