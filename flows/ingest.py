@@ -9,6 +9,7 @@ from prefect import State, flow, get_run_logger, runtime
 from prefect.futures import PrefectFuture, wait
 from prefect.states import Completed, Failed
 
+from flows.ui import states
 from flows.ui.run import put_down, run_id, threads, whole
 from flows.ui.stops import stops_clearly
 from tasks.aip.mend import mend
@@ -36,7 +37,10 @@ GROUPS_A_CORE = 8
 )
 @stops_clearly
 def ingest(batches: list[str]) -> State:
-    """Copy, digest, record and store every batch; a batch that cannot be taken does not stop the others."""
+    """Copy, digest, record and store every batch; a batch that cannot be taken does not stop the others.
+
+    Asked to stop, it puts the batch in hand down; what was stored before is safe, and the next run does the rest.
+    """
     home, log = the_home().prepare(), get_run_logger()
     store, budget = Store(home.store), Budget(home)
     for done in mend(home, store, run_id()):
@@ -73,6 +77,8 @@ def _state(taken: list[Ingested], refused: list[Refused]) -> State:
         f"{phrases.count(len(taken), 'batch', 'batches')}, {phrases.count(new, 'new original')} stored and read back."
     )
     data = (*taken, *refused)
+    if board.stop.is_set():
+        return states.put_down(told, data=data)
     if refused:
         return Failed(name="Stopped", message=f"{refused[0].batch}: {refused[0].why}", data=data)
     return Completed(name="Done" if new else "Nothing to do", message=told, data=data)

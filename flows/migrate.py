@@ -86,7 +86,7 @@ def migrate(
     waiting = deque(dict.fromkeys(map(uuid.UUID, aips)))
     done, budget = Migrated((), 0, ()), Budget(home)
     live = artifacts.ProgressArtifact()
-    while waiting:
+    while waiting and not board.stop.is_set():
         session = Session(home, store, law, run_id(), door, reason=reason, budget=budget)
         done += _wave(session, waiting, choice, live)
     called = dict(zip(aips, names or aips, strict=False))
@@ -95,7 +95,7 @@ def migrate(
     pages.index(home, done.summaries)
     reports = f"http://127.0.0.1:{home.settings().reports_port}"
     artifacts.publish(done.summaries, policy=law.id, seconds=time.monotonic() - began, reports=reports)
-    return states.finished(done.summaries, worked=bool(done.worked), night=night, data=(done,))
+    return states.finished(done.summaries, worked=bool(done.worked), night=night, left=bool(waiting), data=(done,))
 
 
 def _wave(session: Session, waiting: deque[uuid.UUID], choice: Choice, live: artifacts.ProgressArtifact) -> Migrated:

@@ -70,6 +70,8 @@ def through(
     seal_days(home)
     with tags(*(b.name for b in batches[:TAGS])):
         state = ingest([str(b.path) for b in batches], return_state=True) if batches else None
+    if state and state.is_cancelled():
+        return state.model_copy(update={"data": None})
     taken = states.data_of(state) if state else ()
     if state and not taken:
         return states.stopped(state.message or "The ingest stopped.")
@@ -100,7 +102,7 @@ def close(state: State, refused: list[Refused], *, new: int, night: bool) -> Sta
         return states.stopped(state.message or "The migration stopped.")
     refused = refused + [Refused(name, why, BUSY) for name, why in done[0].busy]
     good = phrases.message(done[0].summaries) if done[0].summaries else ""
-    told = f"{_refusals(refused)} {good}".strip()
+    told = f"{_refusals(refused, coded=not _all_busy(refused))} {good}".strip()
     if refused and _all_busy(refused) and not night:  # a night leaves it to the other run: nobody is asked for anything
         return states.stopped(f"{BUSY}: {told}", data=done[0].summaries)
     if refused and not _all_busy(refused):
@@ -127,8 +129,9 @@ def _none(refused: list[Refused]) -> State:
     return states.stopped(_refusals(refused))
 
 
-def _refusals(refused: list[Refused]) -> str:
-    return " ".join(f"{r.batch}: {r.why}" for r in refused)
+def _refusals(refused: list[Refused], *, coded: bool = False) -> str:
+    """A sentence for each; with its code where no code stands before them all."""
+    return " ".join(f"{r.batch}: {f'{r.code}: ' if coded and r.code else ''}{r.why}" for r in refused)
 
 
 def named(names: list[str], home: Home) -> list[Batch]:

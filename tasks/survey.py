@@ -9,7 +9,7 @@ from prefect import State, task
 from prefect.cache_policies import NO_CACHE
 from prefect.states import Cancelled
 
-from tasks.aip.progress import board
+from tasks.aip.progress import PutDown, board
 from tasks.aip.space import Budget
 from tasks.config.home import Home
 from tasks.sip.batch import Batch
@@ -28,12 +28,18 @@ def survey(
     run: uuid.UUID,
     budget: Budget | None = None,
 ) -> list[Ingested | Refused] | State:
-    """Copy, digest and store each batch; one that cannot be taken does not stop the others."""
+    """Copy, digest and store each batch; one that cannot be taken does not stop the others.
+
+    A run that is asked to stop puts the batch in hand down; what was stored is in the answer.
+    """
     found: list[Ingested | Refused] = []
     try:
         for batch in batches:
+            board.go_on()
             found += take_in(batch, home, store, run, budget)
             board.count()
     except DoorClosed as closed:
         return Cancelled(message=str(closed))
+    except PutDown:
+        pass
     return found

@@ -14,16 +14,24 @@ from tasks.report import phrases
 from tasks.report.summary import Summary
 
 
-def finished(summaries: Sequence[Summary], *, worked: bool, night: bool = False, data: tuple[Any, ...] = ()) -> State:
+def finished(
+    summaries: Sequence[Summary],
+    *,
+    worked: bool,
+    night: bool = False,
+    left: bool = False,
+    data: tuple[Any, ...] = (),
+) -> State:
     """The state of a run that went through to its end.
 
     A command that names a batch answers for the batch; a night answers for the night: old matters do not turn it red.
-    One that was asked to stop and left files for the next run is cancelled, whatever became of the others.
+    One that was asked to stop and left files for the next run is cancelled, whatever became of the others; `left` says
+    that it did not even look at all.
     """
     bad = sum(s.new if night else s.needing for s in summaries)
     told = phrases.message(summaries)
-    if board.stop.is_set() and any(s.waiting for s in summaries):  # one Ctrl-C: what is in order is, the rest is not
-        return Cancelled(message=f"Stopped after the files in hand. {told}", data=data)
+    if board.stop.is_set() and (left or any(s.waiting for s in summaries)):
+        return put_down(told, data=data)
     if bad:
         return Failed(name="Needs a person", message=told, data=data)
     if not worked:
@@ -33,6 +41,11 @@ def finished(summaries: Sequence[Summary], *, worked: bool, night: bool = False,
         still = f"{phrases.count(older, 'older file')} still {phrases.verb(older, 'need')} a person."
         told = f"{good:,} of {files:,} in good order. {still}"
     return Completed(name="Done", message=told, data=data)
+
+
+def put_down(told: str, data: tuple[Any, ...] = ()) -> State:
+    """One Ctrl-C: what is in order is, and the next run does the rest."""
+    return Cancelled(message=f"Stopped after the files in hand. {told}", data=data)
 
 
 def nothing_ready(names: Sequence[str], minutes: int) -> State:

@@ -10,6 +10,10 @@ from dataclasses import dataclass, field
 from tasks.premis.model import Ending
 
 
+class PutDown(Exception):  # noqa: N818  what happened
+    """The run was asked to stop between two files: what is in hand is put down, and the next run takes it up."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stage:
     """One stage at one moment; `seconds` counts the time in which it went on."""
@@ -58,6 +62,11 @@ class Board:
         self._current: _Running | None = None
         self._lock = threading.Lock()
         self.stop = threading.Event()
+
+    def go_on(self) -> None:
+        """Between two files of a long piece of work. Raises PutDown when the run was asked to stop."""
+        if self.stop.is_set():
+            raise PutDown
 
     def begin(self, name: str, files: int, *, more: bool = False) -> None:
         """A stage begins, or goes on with `files` of its own; with `more` to come it is not over after that."""

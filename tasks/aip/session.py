@@ -156,7 +156,9 @@ class Session:
         return [*pieces, (first, len(self._unidentified))] if self._unidentified else []
 
     def identify(self, wanted: Sequence[tuple[uuid.UUID, Original]], name: str) -> int:
-        """Identify files and record what was found; returns how many."""
+        """Identify files and record what was found; returns how many: none when the run was asked to stop."""
+        if board.stop.is_set():
+            return 0
         asked = [(original, self.open[aip].recorder) for aip, original in wanted]
         events: list[Event] = []
         for (aip, original), (known, made) in zip(wanted, examine(asked, self.door), strict=True):

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tasks.aip.progress import board
 from tasks.aip.space import Sizes
 from tasks.config.home import Home, Settings
 from tasks.premis import codes
@@ -175,6 +176,7 @@ def _unpack(path: Path, found: Sequence[Member], folder: Path, door: Door) -> Ma
     """Unpack every file into `folder` under its number; number → what is wrong, for those that could not be had."""
     wrong: dict[int, str] = {}
     for some in _slices([m for m in found if not m.entry.kind]):
+        board.go_on()
         total = sum(m.entry.size for m in some)
         with door.job(_limits(path.stat().st_size + total, total + (64 << 20))) as job:
             name = job.give(path, "container")

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from tasks.aip.progress import board
 from tasks.sip.batch import Batch, Entry, walk
 from tasks.store import disk
 
@@ -65,10 +66,13 @@ class Bag:
         """Read every file that a manifest names and compare; what is wrong, in the order of the names.
 
         Each file is read once, for all algorithms. Trouble with reading is a fault as well.
+        Raises PutDown when the run is to stop.
         """
-        return [
-            fault for name in sorted(self.digests) for fault in _compared(self.places[name], name, self.digests[name])
-        ]
+        faults: list[Fault] = []
+        for name in sorted(self.digests):
+            board.go_on()
+            faults += _compared(self.places[name], name, self.digests[name])
+        return faults
 
 
 def is_bag(entries: Sequence[Entry]) -> bool:

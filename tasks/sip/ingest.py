@@ -15,6 +15,7 @@ from pathlib import Path
 
 from tasks.aip.busy import BUSY, busy, sentence
 from tasks.aip.ledger import ORIGINALS, About
+from tasks.aip.progress import PutDown
 from tasks.aip.space import Budget, Sizes, holding, taking
 from tasks.config.home import PERENNE, Home
 from tasks.config.locks import aip_lock
@@ -50,7 +51,10 @@ PASSING = ("source-changing", "source-unreadable")
 def take_in(
     batch: Batch, home: Home, store: Store, run: uuid.UUID, budget: Budget | None = None
 ) -> tuple[Ingested | Refused, ...]:
-    """`ingest` of one batch among many: whatever is the matter with it is its result, and the others go on."""
+    """`ingest` of one batch among many: whatever is the matter with it is its result, and the others go on.
+
+    Raises PutDown when the run is to stop.
+    """
     try:
         done = ingest(batch, home, store, run, budget)
     except BatchRefused as e:
@@ -61,6 +65,8 @@ def take_in(
         if e.code not in ("space", BUSY):  # a smaller batch may fit, and nobody works on the others
             raise
         return (Refused(batch.name, sentence(e), e.code),)
+    except PutDown:
+        raise
     except Exception as e:
         if not _is_the_batchs(e, batch):
             raise  # the machine's trouble stops the run

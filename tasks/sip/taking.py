@@ -15,6 +15,7 @@ from pathlib import PurePosixPath
 from tasks.aip import ledger as ledgers
 from tasks.aip.ledger import ABOUT, ORIGINALS, About, Ledger
 from tasks.aip.pack import pack, unpacked
+from tasks.aip.progress import board
 from tasks.config import unfinished
 from tasks.config.home import PERENNE, Home
 from tasks.premis import log
@@ -83,8 +84,12 @@ class Taking:
         self.troubles: list[Event] = []
 
     def all(self, entries: Sequence[Entry], about: About) -> Ingested:
-        """Take everything in and store it. An AIP that is there stays the part that it was."""
+        """Take everything in and store it. An AIP that is there stays the part that it was.
+
+        Raises PutDown when the run is to stop: nothing is recorded then, and nothing stored.
+        """
         for entry in entries:
+            board.go_on()
             self.take(entry)
         version = self.finish(replace(about, part=self.about.part) if self.version else about, entries)
         return Ingested(self.batch.name, self.aip, version, len(entries), len(self.new), tuple(self.troubles))

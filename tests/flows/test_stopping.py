@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tasks.store.ocfl import Store
 from tests.flows import kills, scans
 
 pytestmark = pytest.mark.slow
@@ -83,4 +84,27 @@ def test_one_ctrl_c_ends_after_the_files_in_hand_and_the_next_run_does_the_rest(
     scans.settled_once(home)
     assert first.endings <= kills.left(home).endings
     assert kills.quiet(home)
+    assert kills.leftovers(home) == []
+
+
+def test_one_ctrl_c_while_a_delivery_is_taken_in_puts_it_down_and_the_next_run_takes_it_all(tmp_path: Path) -> None:
+    home, files = tmp_path / "home", 3000
+    kills.environment(home)
+    for number in range(files):
+        place = home.joinpath("inbox", "nhiều", f"{number // 100}", f"{number}.bin")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(number.to_bytes(4, "big") * 1000)
+    run = kills.start(home, "run", "nhiều")
+    while not any((home / "store" / "stage").glob("*/*/*")):
+        assert run.poll() is None
+        time.sleep(0.01)
+    began = time.monotonic()
+    run.send_signal(signal.SIGINT)
+    assert run.wait(kills.LIMIT_S) == 130
+    print(f"ended after {time.monotonic() - began:.1f} s, as {scans.last(home)}")
+    assert list(Store(home / "store").aips()) == []
+    assert kills.left(home).endings == {}
+    assert scans.last(home) == ("CANCELLED", "Cancelled")
+    assert kills.start(home, "run", "nhiều").wait(kills.LIMIT_S) == 0
+    assert len(kills.left(home).endings) == files
     assert kills.leftovers(home) == []

@@ -15,6 +15,7 @@ from tasks.aip import ledger as ledgers
 from tasks.aip.mend import mend
 from tasks.aip.pack import pack
 from tasks.aip.plan import Choice, Scope
+from tasks.aip.progress import board
 from tasks.aip.session import PORTION_BYTES, PORTION_FILES
 from tasks.config.locks import aip_lock
 from tasks.config.unfinished import marked
@@ -344,6 +345,18 @@ def test_a_wave_takes_as_many_aips_as_hold_the_files_of_one(pipeline: Pipeline) 
             waves.append(list(session.open))
             assert len(session.unidentified) == 4 * len(session.open)
     assert waves == [aips[:2], aips[2:]]
+
+
+def test_a_run_asked_to_stop_identifies_nothing_more_and_every_file_waits(pipeline: Pipeline) -> None:
+    aip = pipeline.ingest().aip
+    board.stop.set()
+    try:
+        put_down = pipeline.migrate(aip)
+    finally:
+        board.stop.clear()
+    assert dict(put_down.ended) == {Ending.WAITING: put_down.files}
+    assert events(pipeline, EventType.IDENTIFICATION) == []
+    assert Ending.WAITING not in pipeline.migrate(aip).ended
 
 
 def test_portions_are_bounded_in_number_and_in_bytes_and_leave_nothing_out(pipeline: Pipeline) -> None:
