@@ -76,8 +76,7 @@ def stop(error: BaseException, home: Home) -> Stop:
         if isinstance(error, kind):
             return Stop(code, {"what": first})
     if isinstance(error, DigestMismatch):  # other bytes came back than were written
-        folder = _ours(error.path, home) or error.path.parent
-        return Stop("disk-failing", {"folder": str(folder), "what": first})
+        return Stop("disk-failing", {"folder": str(_ours(error.path, home) or error.path.parent), "what": first})
     if isinstance(error, Trouble):
         return Stop(error.code, dict(error.detail))
     if isinstance(error, MemoryError):
