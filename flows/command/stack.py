@@ -124,16 +124,21 @@ def prefect(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "prefect", *arguments]
 
 
+def pool(home: Home, address: Address) -> None:
+    """Make the work pool; doing it again changes nothing. Raises StackError."""
+    _told(home, address, "work-pool", "create", POOL, "--type", "process", "--overwrite")
+
+
 def deploy(home: Home, address: Address) -> None:
-    """Make the work pool and deploy `prefect.yaml`; doing it again changes nothing."""
+    """Deploy `prefect.yaml` into the pool; doing it again shows today's choices. Raises StackError."""
+    _told(home, address, "--no-prompt", "deploy", "--all")
+
+
+def _told(home: Home, address: Address, *arguments: str) -> None:
     env = {**os.environ, **environment(home, address.port)}
-    for command in (
-        prefect("work-pool", "create", POOL, "--type", "process", "--overwrite"),
-        prefect("--no-prompt", "deploy", "--all"),
-    ):
-        code, text = service.once(command, env=env, cwd=ROOT)
-        if code:
-            raise StackError(f"`{' '.join(command[2:])}` failed:\n{text[-2000:]}")
+    code, text = service.once(prefect(*arguments), env=env, cwd=ROOT)
+    if code:
+        raise StackError(f"`prefect {' '.join(arguments)}` failed:\n{text[-2000:]}")
 
 
 def _running(home: Home) -> Address | None:

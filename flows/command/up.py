@@ -66,6 +66,7 @@ def up() -> None:
 
 def _prepare(home: Home, address: Address) -> None:
     """Forms, states and the watch for zombies are today's. Raises StackError, also when the server goes meanwhile."""
+    stack.pool(home, address)
     stack.deploy(home, address)
     from flows.command import runs
 
@@ -92,8 +93,8 @@ def _stay(over: threading.Event, home: Home, address: Address, worker: _Worker) 
             worker.keep()
             runs.settle_cut_off()
         if (now := _choices(home)) != shown:
+            _refresh(home, address, anew=shown is None)
             shown = now  # the forms list batches and AIPs as they were at their deployment
-            _refresh(home, address)
 
 
 def _start_again(home: Home, address: Address, starts: deque[float]) -> None:
@@ -134,10 +135,12 @@ def _alone(home: Home) -> Iterator[None]:
         yield
 
 
-def _refresh(home: Home, address: Address) -> None:
+def _refresh(home: Home, address: Address, *, anew: bool) -> None:
     from flows.command import runs
 
     try:
+        if anew:
+            stack.pool(home, address)
         stack.deploy(home, address)
     except StackError as e:
         show.say(f"The forms still show what there was: {e}")  # the night goes on all the same
