@@ -33,7 +33,7 @@ from functools import partial
 from pathlib import Path
 
 from tasks.premis import log
-from tasks.premis.model import Ending
+from tasks.premis.model import Ending, aip_id
 from tasks.store.ocfl import Store
 from tasks.tools import usage
 from tests.flows import histories
@@ -71,17 +71,21 @@ class Left:
         return same / max(1, len(other.masters))
 
 
-def left(home: Path) -> Left:
-    """Read the home's log. Waiting is no settled ending."""
+def left(home: Path, batch: str = "") -> Left:
+    """Read the home's log, or what it says of one batch. Waiting is no settled ending."""
     endings: Endings = Counter()
     waited = 0
+    wanted = aip_id(batch) if batch else None
     for event in log.read(home / "log"):
+        if wanted and event.aip != wanted:
+            continue
         waited += event.ending is Ending.WAITING
         if event.ending is None or event.ending is Ending.WAITING or event.source is None:
             continue
         endings[event.source.path, event.rule, event.ending.value] += 1
     store = Store(home / "store")
-    states = [inventory.state() for aip in store.aips() if (inventory := store.inventory(aip))]
+    aips = [wanted] if wanted else store.aips()
+    states = [inventory.state() for aip in aips if (inventory := store.inventory(aip))]
     masters = {p: e.sha256 for state in states for p, e in state.items() if p.startswith("masters/")}
     return Left(endings, masters, waited)
 
@@ -123,17 +127,10 @@ def gone(pids: set[int], limit_s: float) -> bool:
     """Whether all of them end within the limit; a zombie is gone."""
     end = time.monotonic() + limit_s
     while time.monotonic() < end:
-        if not any(_alive(pid) for pid in pids):
+        if not any(histories.alive(pid) for pid in pids):
             return True
         time.sleep(0.1)
     return False
-
-
-def _alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 def working(home: Path, limit_s: float = 120.0) -> None:
@@ -223,10 +220,16 @@ def kill_flow(home: Path, batch: Path, after_s: float) -> bool:
     working(home)
     time.sleep(after_s)
     _still(run.poll() is None)
-    jobs = {p for p in descendants(run.pid) if b"prefect" not in cmdline(p) and b"tasks.tools.guard" not in cmdline(p)}
+    jobs = _jobs(run.pid)
     run.kill()
     run.wait()
     return gone(jobs, 5.0)
+
+
+def _jobs(run: int) -> set[int]:
+    """All below a run but Prefect's server and its guard, which write down what they were told before they end."""
+    others = {b"prefect", b"tasks.tools.guard"}
+    return {p for p in descendants(run) if others.isdisjoint(cmdline(p).split(b"\0"))}
 
 
 def kill_all(home: Path, batch: Path, after_s: float) -> bool:
@@ -289,7 +292,7 @@ def kill_storing(home: Path, batch: Path, after_s: float) -> bool:
         _still(run.poll() is None)
         time.sleep(0.0005)
     time.sleep(after_s % 0.02)
-    jobs = {p for p in descendants(run.pid) if b"prefect" not in cmdline(p) and b"tasks.tools.guard" not in cmdline(p)}
+    jobs = _jobs(run.pid)
     run.kill()
     run.wait()
     return gone(jobs, 5.0)

@@ -19,24 +19,24 @@ UNTRUE = {"RUNNING", "PENDING", "CANCELLING"}
 TEXT = "Căn cứ Luật Tổ chức Hội đồng nhân dân và Ủy ban nhân dân ngày 26 tháng 11 năm 2003. " * 40
 
 
-def page(title: str) -> Image.Image:
-    """An A4 page at 300 dpi, full of words."""
+def page(title: str, lines: int) -> Image.Image:
+    """An A4 page at 300 dpi, with so many lines of words."""
     sheet = Image.new("1", (2481, 3507), 1)
     draw = ImageDraw.Draw(sheet)
     font = ImageFont.truetype("DejaVuSans.ttf", 40)
     draw.text((200, 200), title, font=font, fill=0)
-    for line in range(50):
+    for line in range(lines):
         draw.text((200, 300 + 60 * line), TEXT[line : line + 85], font=font, fill=0)
     return sheet
 
 
-def batch(home: Path, name: str = "quét") -> Path:
-    """A batch in a home's inbox whose scans Tesseract reads for many seconds each."""
+def batch(home: Path, name: str = "quét", lines: int = 25) -> Path:
+    """A batch in a home's inbox whose scans Tesseract reads for seconds each; 50 lines fill a page."""
     kills.environment(home)
     batch = home / "inbox" / name
     batch.mkdir(parents=True)
     for number in range(SCANS):
-        first, *more = [page(f"{name} {number}.{n}") for n in range(PAGES)]
+        first, *more = [page(f"{name} {number}.{n}", lines) for n in range(PAGES)]
         first.save(batch / f"{number}.pdf", save_all=True, append_images=more, resolution=300)
     return batch
 
@@ -95,9 +95,9 @@ def run_of(home: Path) -> str:
     return str(json.loads(locks[0].read_text())["run"])
 
 
-def settled_once(home: Path) -> None:
-    """Every scan of the home ended exactly once, and has its masters."""
-    found = kills.left(home)
+def settled_once(home: Path, name: str = "quét") -> None:
+    """Every scan of a batch ended exactly once, and has its masters."""
+    found = kills.left(home, name)
     assert {path for path, _, _ in found.endings} == {f"originals/{n}.pdf" for n in range(SCANS)}
     assert set(found.endings.values()) == {1}
     assert len(found.masters) >= SCANS
