@@ -8,6 +8,8 @@ PYTHON = $$(for p in python3.11 python3 /usr/bin/python3; do \
 BIN = .venv/bin
 # What the tests need besides: git applies the diff of docs/new-path.md, pgrep looks for orphans.
 TEST_PACKAGES = git procps strace
+# Many tests wait for servers and tools: one more at a time than there are cores, and no more than memory holds.
+AT_ONCE = -n $$(n=$$(($$(nproc) + 1)); [ $$n -lt 8 ] && echo $$n || echo 8) --dist worksteal
 PACKAGES = $$(sed 's/\#.*//' packages.txt)
 
 ## run: install what is missing, then take a demo delivery (or BATCH=/any/folder) all the way.
@@ -25,11 +27,11 @@ run: install
 ## test: install what is missing, then pass every check and every test
 test: install-tests
 	@$(MAKE) --no-print-directory lint
-	$(BIN)/pytest -q
+	$(BIN)/pytest -q $(AT_ONCE)
 
 ## check: lint and the fast tests
 check: install-tests lint
-	$(BIN)/pytest -q -m 'not slow'
+	$(BIN)/pytest -q $(AT_ONCE) -m 'not slow'
 
 lint:
 	$(BIN)/ruff check
