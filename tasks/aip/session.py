@@ -105,7 +105,7 @@ class Session:
     ) -> Iterator[Inventory]:
         files, most = 0, self.home.settings().aip_max_files
         for _ in range(WAVE_AIPS):
-            if not waiting or files >= most:
+            if not waiting or (files and files >= most):
                 return
             aip = waiting.popleft()
             if not stack.enter_context(aip_lock(self.home, aip, self.run)):

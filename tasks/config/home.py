@@ -110,6 +110,21 @@ class Home:
         return _checked(given, path)
 
 
+_MANY = 1_000_000_000
+_RANGES = {
+    "aip_max_files": (1, 1_000_000),
+    "archive_max_gb": (1, _MANY),
+    "archive_max_ratio": (1, _MANY),
+    "inbox_quiet_minutes": (0, _MANY),
+    "verify_days": (1, 36_500),
+    "chunk_files": (1, 100_000),
+    "reserve_gb": (0, _MANY),
+    "server_port": (0, 65_535),
+    "reports_port": (1, 65_535),
+}
+"""What each number may be: outside of it a run would never end, never begin or never verify."""
+
+
 def _checked(given: dict[str, Any], path: Path) -> Settings:
     known = {f.name: type(f.default) for f in fields(Settings)}
     faults = [f"{key}: not a setting. Known: {', '.join(known)}" for key in given if key not in known]
@@ -117,6 +132,11 @@ def _checked(given: dict[str, Any], path: Path) -> Settings:
         f"{key} = {value!r}: must be {known[key].__name__}"
         for key, value in given.items()
         if key in known and type(value) is not known[key]
+    ]
+    faults += [
+        f"{key} = {given[key]}: must be from {least} to {most}"
+        for key, (least, most) in _RANGES.items()
+        if type(given.get(key)) is int and not least <= given[key] <= most
     ]
     if faults:
         raise ConfigError(f"{path} has {len(faults)} fault(s). No file was touched.\n" + "\n".join(faults))

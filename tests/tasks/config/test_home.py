@@ -18,6 +18,13 @@ def test_what_the_file_says_is_taken(tmp_path: Path) -> None:
     assert Home(tmp_path).settings() == Settings(languages="fra", chunk_files=3)
 
 
+@pytest.mark.parametrize("line", ["aip_max_files = 0", "server_port = 99999", "reserve_gb = -4", "verify_days = 0"])
+def test_a_number_with_which_no_run_would_end_or_begin_is_told(line: str, tmp_path: Path) -> None:
+    (tmp_path / "perenne.toml").write_text(f"{line}\n")
+    with pytest.raises(ConfigError, match="must be from"):
+        Home(tmp_path).settings()
+
+
 def test_a_typo_and_a_wrong_type_are_told_at_once(tmp_path: Path) -> None:
     (tmp_path / "perenne.toml").write_text('langauges = "fra"\nchunk_files = "3"\n')
     with pytest.raises(ConfigError) as refused:
