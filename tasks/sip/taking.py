@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from tasks.aip import ledger as ledgers
 from tasks.aip.ledger import ABOUT, ORIGINALS, About, Ledger
@@ -95,7 +95,7 @@ class Taking:
         return Ingested(self.batch.name, self.aip, version, len(entries), len(self.new), tuple(self.troubles))
 
     def take(self, entry: Entry) -> None:
-        """Take one thing in, or record why it cannot be."""
+        """Take one thing in, or record why it cannot be; what the store has is compared and not copied."""
         began = time.time()
         logical = ORIGINALS + logical_path(entry.raw)
         try:
@@ -103,13 +103,14 @@ class Taking:
         except Trouble as trouble:
             self._refused(logical, trouble, began)
             return
-        if self.head.get(logical) == staged.sha256:
-            return  # the store has it; the stage's copy is dropped when the version is packed
+        if staged is None:
+            return
         self.new.append(logical)
         if (logical, staged.sha256) not in self.recorded:
             self._record(entry, staged, began)
 
-    def _copied(self, entry: Entry, logical: str) -> Staged:
+    def _copied(self, entry: Entry, logical: str) -> Staged | None:
+        """The file in the stage; None when the store has its bytes. Raises Trouble."""
         if entry.kind and entry.kind != "folder":
             raise Trouble("not-a-file", kind=entry.kind)
         if entry.fault:
@@ -120,18 +121,30 @@ class Taking:
         except OSError as e:
             raise Trouble("source-unreadable", what=e.strerror or str(e)) from e
         try:
-            staged = self.stage.put(path, logical, durable=False)
+            found = self._unchanged(path, entry, logical) or self.stage.put(path, logical, durable=False)
             after = os.lstat(path)
         except OSError as e:
             if not isinstance(e, disk.Unreadable) and e.filename != str(path):
                 raise  # the store's trouble stops the run; the file is not to blame
             raise Trouble("source-unreadable", what=e.strerror or str(e)) from e
-        if (after.st_size, after.st_mtime_ns) != (entry.size, entry.mtime_ns) or staged.size != entry.size:
+        if (after.st_size, after.st_mtime_ns) != (entry.size, entry.mtime_ns) or found.size != entry.size:
             raise Trouble("source-changing")
         claimed = self.delivery.claimed(entry)
-        if any(claimed.get(name, digest) != digest for name, digest in _digests(staged).items()):
+        if any(claimed.get(name, digest) != digest for name, digest in _digests(found).items()):
             raise Trouble("source-changing")  # since the bag was judged
-        return staged
+        return found if isinstance(found, Staged) and self.head.get(logical) != found.sha256 else None
+
+    def _unchanged(self, path: Path, entry: Entry, logical: str) -> disk.Digests | None:
+        """The digests of a file whose bytes the head has under its name: read, and not written once more."""
+        stored = self.ledger.state.get(logical)
+        if stored is None or not stored.path.exists() or stored.size != entry.size:
+            return None
+        descriptor = disk.open_regular(path)
+        try:
+            found = disk.digests(descriptor)
+        finally:
+            os.close(descriptor)
+        return found if found.sha512 == stored.sha512 else None
 
     def _record(self, entry: Entry, staged: Staged, began: float) -> None:
         link = LinkedObject("source", staged.logical, staged.sha256, staged.size)
@@ -262,7 +275,7 @@ def _texts(container: Container) -> dict[str, str]:
     return {"size": str(container.size), "sha256": container.sha256, "sha512": container.sha512}
 
 
-def _digests(staged: Staged) -> dict[str, str]:
+def _digests(staged: Staged | disk.Digests) -> dict[str, str]:
     return {"sha256": staged.sha256, "sha512": staged.sha512}
 
 

@@ -96,9 +96,9 @@ def copy(source: int, target: int) -> Digests:
 
 
 def digests(source: int) -> Digests:
-    """The digests of what can be read from a descriptor."""
+    """The digests of what can be read from a descriptor. Raises Unreadable."""
     sha512, sha256, size = hashlib.sha512(), hashlib.sha256(), 0
-    for block in _blocks(source):
+    for block in _source(source):
         sha512.update(block)
         sha256.update(block)
         size += len(block)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 import uuid
 import zipfile
 from pathlib import Path
@@ -13,13 +15,14 @@ from tasks.aip.plan import Scope
 from tasks.aip.space import GB, Budget, Need, making, taking
 from tasks.config.home import Home
 from tasks.premis import log
-from tasks.premis.model import Trouble
+from tasks.premis.model import Trouble, aip_id
 from tasks.sip.batch import batch
 from tasks.sip.ingest import Refused, take_in
 from tasks.sip.taking import Ingested
 from tasks.store.ocfl import Store
 from tests.tasks.aip.pipeline import Pipeline
 
+TAKER = Path(__file__).resolve().parents[1] / "sip" / "taker.py"
 HUGE = 1 << 43
 """Nearly the largest file that ext4 takes; holes cost nothing, and a copy would fill them."""
 
@@ -93,6 +96,23 @@ def test_a_supplement_needs_room_for_what_is_new_alone(tmp_path: Path, home: Hom
     (taken,) = take_in(batch(folder), home, store, uuid.uuid4(), budget)
     assert isinstance(taken, Ingested)
     assert (taken.version, taken.new) == (2, 1)
+
+
+def test_a_supplement_writes_nothing_that_the_store_has(tmp_path: Path, home: Home) -> None:
+    folder, store = delivery(tmp_path, "lô", 20 << 20), Store(home.store)
+    (folder / "b.bin").write_bytes(b"old")
+    (first,) = take_in(batch(folder), home, store, uuid.uuid4())
+    (folder / "mới.bin").write_bytes(b"new")
+    (folder / "b.bin").write_bytes(b"NEW")
+    # A process that may not write a file of more than 1 MiB, while one of 20 MiB is delivered again.
+    command = ["prlimit", f"--fsize={1 << 20}", sys.executable, str(TAKER), str(home.root), str(folder), "0"]
+    taken = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert getattr(first, "version", 0) == 1
+    assert (taken.stdout.split(), taken.stderr) == (["ready", "2"], "")
+    inventory = store.inventory(aip_id("lô"))
+    assert inventory is not None
+    assert {"originals/a.bin", "originals/b.bin", "originals/mới.bin"} <= inventory.state().keys()
+    assert inventory.state()["originals/b.bin"].path.read_bytes() == b"NEW"
 
 
 def test_an_archive_is_measured_by_what_it_says_that_it_holds_before_anything_is_unpacked(
