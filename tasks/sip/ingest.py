@@ -27,7 +27,7 @@ from tasks.sip.batch import Batch, BatchError, BatchRefused, Description, descri
 from tasks.sip.delivery import Delivery, opened
 from tasks.sip.parts import Part, cut, stored
 from tasks.sip.taking import Ingested, Taking, look_alikes
-from tasks.store.errors import StoreBroken
+from tasks.store.errors import StoreBroken, StoreError
 from tasks.store.names import logical_path
 from tasks.store.ocfl import Store
 
@@ -81,7 +81,7 @@ def _is_the_batchs(error: Exception, batch: Batch) -> bool:
     if isinstance(error, StoreBroken):
         return True
     if not isinstance(error, OSError):
-        return not isinstance(error, Trouble | LogError | MemoryError)
+        return not isinstance(error, Trouble | LogError | StoreError | MemoryError)
     return isinstance(error.filename, str | bytes) and Path(os.fsdecode(error.filename)).is_relative_to(batch.path)
 
 
@@ -107,7 +107,7 @@ def ingest(
         parts = stored(batch.name, store)
         seen = home.work / "seen" / f"{batch.aip}.json"
         digest = f"{listing_digest(entries)} {description}"
-        if parts and _seen(seen) == digest:
+        if parts and _seen(seen) == _with_store(digest, parts):
             return tuple(Ingested(batch.name, p.aip, p.version, len(p.known), 0) for p in parts)
         room = partial(_promise, budget, home, parts, packed=batch.packed)
         began = time.time()
@@ -118,8 +118,13 @@ def ingest(
             _record_refusal(batch, refused, home, run, began)
             raise
         if not any(t.code in PASSING for one in done for t in one.troubles):
-            _remember(seen, digest)
+            _remember(seen, _with_store(digest, stored(batch.name, store)))
         return done
+
+
+def _with_store(listing: str, parts: Sequence[Part]) -> str:
+    """What was seen and what became of it: a store that was put back to an older state has not the second."""
+    return " ".join([listing, *(f"{part.aip}={part.originals}" for part in parts)])
 
 
 def _promise(budget: Budget | None, home: Home, parts: Sequence[Part], files: Sizes, *, packed: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import uuid
@@ -22,12 +23,16 @@ _LISTING = re.compile(rf"{SUBMISSION}v\d+\.json")
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One AIP's share of a delivery, counted from 1; `known` are the logical paths that belong to it already."""
+    """One AIP's share of a delivery, counted from 1; `known` are the logical paths that belong to it already.
+
+    `originals` is a digest of the names and bytes that its head has.
+    """
 
     number: int
     aip: uuid.UUID
     version: int
     known: frozenset[str]
+    originals: str = ""
 
 
 def stored(batch: str, store: Store) -> list[Part]:
@@ -38,8 +43,13 @@ def stored(batch: str, store: Store) -> list[Part]:
 def _stored(batch: str, store: Store) -> Iterator[Part]:
     number = 1
     while (inventory := store.inventory(aip_id(batch, number))) is not None:
-        yield Part(number, inventory.aip, inventory.head, frozenset(_known(inventory)))
+        yield Part(number, inventory.aip, inventory.head, frozenset(_known(inventory)), _originals(inventory))
         number += 1
+
+
+def _originals(inventory: Inventory) -> str:
+    held = sorted((path, entry.sha512) for path, entry in inventory.state().items() if path.startswith(ORIGINALS))
+    return hashlib.sha256(json.dumps(held).encode()).hexdigest()
 
 
 def _known(inventory: Inventory) -> Iterator[str]:

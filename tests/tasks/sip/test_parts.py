@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import uuid
 from collections import Counter
 from pathlib import Path
@@ -108,6 +109,21 @@ def test_the_same_large_delivery_again_does_nothing(home: Home) -> None:
     (home.work / "seen" / f"{aip_id(NAME)}.json").unlink()
     assert [(i.version, i.new) for i in taken(home)] == [(1, 0), (1, 0), (1, 0)]
     assert told(home) == events
+
+
+@pytest.mark.parametrize("supplement", ["new", "a"])
+def test_what_a_store_lacks_that_was_put_back_to_an_older_state_is_taken_again(home: Home, supplement: str) -> None:
+    deliver(home, *"ab")
+    taken(home)
+    for kept in ("store", "log"):
+        shutil.copytree(home.root / kept, home.root / "backup" / kept)
+    deliver(home, supplement)
+    (home.inbox / NAME / supplement).write_bytes(b"later")
+    taken(home)
+    for kept in ("store", "log"):
+        shutil.rmtree(home.root / kept)
+        shutil.move(home.root / "backup" / kept, home.root / kept)
+    assert [(i.version, i.new) for i in taken(home)] == [(2, 1)]
 
 
 def test_a_supplement_goes_where_its_files_are_or_to_the_end(home: Home) -> None:
