@@ -30,7 +30,7 @@ def survey(
 ) -> list[Ingested | Refused] | State:
     """Copy, digest and store each batch; one that cannot be taken does not stop the others.
 
-    A run that is asked to stop puts the batch in hand down; what was stored is in the answer.
+    A run that is asked to stop puts the batch in hand down; the answer has the batches that were taken as a whole.
     """
     found: list[Ingested | Refused] = []
     try:

@@ -51,7 +51,7 @@ class Address:
 
 
 def environment(home: Home, port: int) -> dict[str, str]:
-    """Prefect's settings (research/prefect.md, recommended shape 1 and 2); to be set before its first import."""
+    """Prefect's settings for one machine and no stranger; to be set before its first import."""
     lease = "prefect.server.concurrency.lease_storage.filesystem"
     return {
         "PERENNE_HOME": str(home.root),

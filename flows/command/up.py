@@ -228,7 +228,7 @@ def _reports(home: Home) -> Iterator[None]:
 def _zone() -> str:
     """Whose 02:00 it is, as prefect.yaml says."""
     found = re.findall(r"timezone: ([\w/+-]+)", (ROOT / "prefect.yaml").read_text(encoding="utf-8"))
-    return ", ".join(found)
+    return ", ".join(dict.fromkeys(found))
 
 
 def _tell(home: Home, address: Address) -> None:

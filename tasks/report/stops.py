@@ -101,6 +101,8 @@ def _folder(error: OSError, home: Home) -> Path | None:
 
 
 def _ours(path: Path, home: Home) -> Path | None:
+    if path.is_relative_to(home.inbox):
+        return None  # a delivery's disk is not ours, though a home may hold it
     return next((folder for folder in _folders(home) if path.is_relative_to(folder)), None)
 
 

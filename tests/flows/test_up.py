@@ -290,9 +290,11 @@ def test_a_killed_up_takes_worker_flows_and_jobs_with_it_and_the_next_one_sweeps
 
 def test_a_killed_up_is_swept_also_where_a_command_keeps_the_server_and_goes_on(tmp_path: Path) -> None:
     home = tmp_path / "home"
-    scans.batch(home, lines=50)
+    scans.batch(home)
     other = kills.start(home, "run", "quét")
     scans.reading(home)
+    for job in (held := scans.jobs(home)):
+        os.kill(job, signal.SIGSTOP)
     scans.batch(home, "khác")
     up = kills.start(home, "up")
     ready(home)
@@ -302,6 +304,8 @@ def test_a_killed_up_is_swept_also_where_a_command_keeps_the_server_and_goes_on(
     up.kill()
     up.wait()
     assert other.poll() is None
+    for job in held:
+        os.kill(job, signal.SIGCONT)
     (home / "out.log").write_text("")
     with kills.stack_up(home):
         assert kills.state_of(home, run) == "CRASHED"

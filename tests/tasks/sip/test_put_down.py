@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -65,3 +67,25 @@ def test_a_delivery_in_hand_is_put_down_and_the_next_run_takes_all_of_it(
     board.stop.clear()
     (taken,) = take_in(one, home, store, uuid.uuid4())
     assert getattr(taken, "new", 0) == len(FILES)
+
+
+@pytest.mark.usefixtures("stopped")
+def test_a_folder_is_put_down_between_two_files_and_nothing_of_it_is_stored(home: Home) -> None:
+    for number in range(2000):
+        (home.inbox / "nhiều").mkdir(exist_ok=True)
+        (home.inbox / "nhiều" / f"{number}").write_bytes(b"%d" % number)
+    stage = home.store / "stage"
+
+    def stop() -> None:
+        while not any(stage.glob("*/files/*")):
+            time.sleep(0.001)
+        board.stop.set()
+
+    watching = threading.Thread(target=stop)
+    watching.start()
+    with pytest.raises(PutDown):
+        take_in(batch(home.inbox / "nhiều"), home, Store(home.store), uuid.uuid4())
+    watching.join()
+    assert 0 < len(list(stage.glob("*/files/*"))) < 2000
+    assert list(log.read(home.log)) == []
+    assert list(Store(home.store).aips()) == []
