@@ -16,6 +16,8 @@ from tasks.premis import codes, log
 from tasks.premis.log import LogError
 from tasks.premis.model import Trouble
 from tasks.report.stops import stop
+from tasks.sip.batch import batch
+from tasks.sip.ingest import take_in
 from tasks.store.errors import DigestMismatch, StoreBroken
 from tasks.store.ocfl import Store
 from tasks.tools.machine import Finding, NotFit
@@ -81,6 +83,21 @@ def test_other_bytes_than_were_written_are_a_failing_disk(home: Home) -> None:
     why = stop(caught.value, home)
     assert (why.code, why.detail["folder"]) == ("disk-failing", str(home.work))
     assert "product" in why.message
+
+
+def test_bytes_that_change_while_a_batch_is_stored_are_the_disks_fault_and_not_the_batchs(home: Home) -> None:
+    (home.inbox / "lô").mkdir()
+    (home.inbox / "lô" / "a.bin").write_bytes(b"sound")
+
+    def damage(step: str) -> None:
+        for path in (home.store / "stage").rglob("a.bin") if step == "read back" else ():
+            path.chmod(0o600)
+            path.write_bytes(b"other")
+
+    with pytest.raises(DigestMismatch) as caught:
+        take_in(batch(home.inbox / "lô"), home, Store(home.store, step=damage), uuid.uuid4())
+    why = stop(caught.value, home)
+    assert (why.code, why.detail["folder"]) == ("disk-failing", str(home.store))
 
 
 @pytest.mark.provokes("log-broken")
