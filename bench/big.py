@@ -12,6 +12,10 @@ as `perenne run` does. Examples:
 `--folder` says where delivery and home lie (their file system needs room for both); they are removed at the end
 unless `--keep`. `--max-files N` sets `aip_max_files` for the run. `--json` answers with one JSON object.
 
+The exit code is 1 when a limit is passed: 1,000 task runs, 2 s for the worst answer of a page, a page that did not
+answer, and with `--against FILE` (the JSON of an earlier run) 1.15 times its peak memory (`--memory`) or 3 times its
+seconds (`--seconds`).
+
 What the figures mean: stages are wall seconds from the run's own board; acts are seconds summed over threads, measured
 around the function in the flow's process (an act may lie inside another: `append to the log` in `package`); tasks are
 Prefect's own run times by task name. Memory is that of the flow's process alone: `peak_rss_mb` as the kernel kept it,
@@ -25,31 +29,29 @@ import argparse
 import functools
 import json
 import os
-import random
 import re
 import shutil
 import statistics
-import struct
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-import urllib.request
-import zlib
 from collections import defaultdict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
+
+from bench.deliveries import deliver  # noqa: E402  needs the path
+from bench.watching import Watch, ask  # noqa: E402
+
 RUN = [sys.executable, "-c", "from bench.big import timed_run; timed_run()", "run", "--json"]
 ACTS_FILE = "PERENNE_BENCH_ACTS"
-SAMPLE_S = 0.2
-UI_S = 2.0
-PER_FOLDER = 500
+TASK_RUNS, PAGE_MS, MEMORY, SECONDS = 1000, 2000, 1.15, 3.0
+"""The most: task runs, milliseconds of an answer, times the memory and times the seconds of another run."""
 KEEP_ALL = """
 id = "keep-all-1"
 [[rule]]
@@ -59,148 +61,6 @@ purpose = "preservation"
 action = "keep"
 because = "A measurement: every original is its own master."
 """
-
-
-# --- deliveries ----------------------------------------------------------------
-def _chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-
-def _png(any_: random.Random) -> bytes:
-    side = any_.randint(2, 24)
-    rows = b"".join(b"\0" + any_.randbytes(3 * side) for _ in range(side))
-    head = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", head) + _chunk(b"IDAT", zlib.compress(rows)) + _chunk(b"IEND", b"")
-
-
-def _bmp(any_: random.Random) -> bytes:
-    side = 4 * any_.randint(1, 8)
-    data = any_.randbytes(3 * side * side)
-    info = struct.pack("<IiiHHIIiiII", 40, side, side, 1, 24, 0, len(data), 2835, 2835, 0, 0)
-    return b"BM" + struct.pack("<IHHI", 54 + len(data), 0, 0, 54) + info + data
-
-
-def _wav(any_: random.Random) -> bytes:
-    data = any_.randbytes(2 * any_.randint(50, 800))
-    form = struct.pack("<HHIIHH", 1, 1, 8000, 16000, 2, 16)
-    return (
-        b"RIFF" + struct.pack("<I", 36 + len(data)) + b"WAVEfmt " + struct.pack("<I", 16) + form
-        + b"data" + struct.pack("<I", len(data)) + data
-    )  # fmt: skip
-
-
-def _pdf(any_: random.Random) -> bytes:
-    drawn = f"BT /F1 12 Tf 72 720 Td ({any_.getrandbits(64):x}) Tj ET".encode()
-    parts = [
-        b"<< /Type /Catalog /Pages 2 0 R >>",
-        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
-        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 4 0 R "
-        b"/Resources << /Font << /F1 5 0 R >> >> >>",
-        b"<< /Length %d >>\nstream\n%s\nendstream" % (len(drawn), drawn),
-        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
-    ]
-    out, places = b"%PDF-1.4\n", []
-    for number, part in enumerate(parts, 1):
-        places.append(len(out))
-        out += b"%d 0 obj\n%s\nendobj\n" % (number, part)
-    table = b"".join(b"%010d 00000 n \n" % place for place in places)
-    tail = b"trailer\n<< /Size 6 /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % len(out)
-    return out + b"xref\n0 6\n0000000000 65535 f \n" + table + tail
-
-
-WORDS = ("văn", "bản", "quyết", "định", "số", "ngày", "tháng", "năm", "hồ", "sơ", "lưu", "trữ", "phường", "ủy", "ban")
-
-
-def _words(any_: random.Random) -> str:
-    return " ".join(any_.choices(WORDS, k=any_.randint(20, 300)))
-
-
-def _text(any_: random.Random) -> bytes:
-    return _words(any_).encode()
-
-
-def _csv(any_: random.Random) -> bytes:
-    return "\r\n".join(f"{n},{any_.random():.6f},{any_.choice('abc')}" for n in range(30)).encode()
-
-
-def _xml(any_: random.Random) -> bytes:
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n<hồ-sơ>{_words(any_)}</hồ-sơ>\n'.encode()
-
-
-def _html(any_: random.Random) -> bytes:
-    return f"<!DOCTYPE html>\n<html><head><title>x</title></head><body><p>{_words(any_)}</p></body></html>".encode()
-
-
-def _rtf(any_: random.Random) -> bytes:
-    return b"{\\rtf1\\ansi\\deff0{\\fonttbl{\\f0 Arial;}}\\f0 %x\\par}" % any_.getrandbits(256)
-
-
-def _bytes(any_: random.Random) -> bytes:
-    return any_.randbytes(any_.randint(1, 4000))
-
-
-KINDS: tuple[tuple[str, Callable[[random.Random], bytes]], ...] = (
-    ("txt", _text), ("png", _png), ("csv", _csv), ("pdf", _pdf), ("xml", _xml),
-    ("bmp", _bmp), ("html", _html), ("wav", _wav), ("rtf", _rtf), ("bin", _bytes),
-)  # fmt: skip
-
-
-def small(folder: Path, count: int, seed: str) -> None:
-    """`count` small files of ten kinds in folders of 500; the same seed makes the same bytes."""
-    for number in range(count):
-        ending, make = KINDS[number % len(KINDS)]
-        target = folder if count <= PER_FOLDER else folder / f"hồ-sơ-{number // PER_FOLDER:04d}"
-        if number % PER_FOLDER == 0:
-            target.mkdir(parents=True, exist_ok=True)
-        (target / f"tệp-{number:06d}.{ending}").write_bytes(make(random.Random(f"{seed}/{number}")))
-
-
-def levels(folder: Path, count: int, seed: str) -> None:
-    """One text on each of `count` levels of folders."""
-    for number in range(count):
-        folder = folder / f"t{number}"
-        folder.mkdir(parents=True)
-        (folder / "x.txt").write_bytes(_text(random.Random(f"{seed}/{number}")))
-
-
-def sparse(folder: Path, size: int, seed: str) -> None:
-    """One file of `size` bytes that takes no room on the disk, between ten small ones."""
-    small(folder, 10, seed)
-    with (folder / "thưa.bin").open("wb") as file:
-        file.truncate(size)
-
-
-def mixed(folder: Path, corpus: Path, count: int, seed: str) -> None:
-    """`count` files drawn from a corpus by seed, each under a name of its own."""
-    found = sorted(p for p in corpus.rglob("*") if p.is_file() and not p.is_symlink())
-    if not found:
-        raise SystemExit(f"no file in {corpus}")
-    any_ = random.Random(seed)
-    for number in range(count):
-        target = folder / f"{number // PER_FOLDER:04d}"
-        target.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source := any_.choice(found), target / f"{number:06d}-{source.name}"[-120:])
-
-
-def deliver(given: argparse.Namespace, place: Path) -> list[Path]:
-    """Make the delivery below `place`; returns its batches."""
-    if given.batches > 1:
-        each = given.each or max(1, given.files // given.batches)
-        batches = [place / f"lô-{n:05d}" for n in range(given.batches)]
-        for n, batch in enumerate(batches):
-            small(batch, each, f"{given.seed}/{n}")
-        return batches
-    batch = place / "lô"
-    batch.mkdir(parents=True)
-    if given.sparse:
-        sparse(batch, given.sparse, given.seed)
-    elif given.levels:
-        levels(batch, given.levels, given.seed)
-    elif given.mixed:
-        mixed(batch, Path(given.mixed[0]), int(given.mixed[1]), given.seed)
-    else:
-        small(batch, given.each or given.files, given.seed)
-    return [batch]
 
 
 # --- in the flow's process ------------------------------------------------------
@@ -241,82 +101,6 @@ def timed_run() -> None:
         main()
     finally:
         Path(os.environ[ACTS_FILE]).write_text(json.dumps(spent))
-
-
-# --- watching ------------------------------------------------------------------
-def ask(api: str, path: str, body: object | None = None) -> Any:
-    """One answer of the server: JSON, or the bytes of a page."""
-    data = None if body is None else json.dumps(body).encode()
-    headers = {"Accept": "text/html"} if path.startswith("/runs/") else {"Content-Type": "application/json"}
-    request = urllib.request.Request(f"{api}{path}", data, headers)
-    with urllib.request.urlopen(request, timeout=60) as answer:
-        content = answer.read()
-    return json.loads(content) if answer.headers.get_content_type() == "application/json" else content
-
-
-class Watch:
-    """Memory of one process, and the answers of the UI, sampled while a run goes on."""
-
-    def __init__(self, pid: int, api: str) -> None:
-        self.pid, self.api = pid, api
-        self.rss_kb = self.pss_kb = 0
-        self.answers: dict[str, list[float]] = defaultdict(list)
-        self.failed = 0
-        self._over = threading.Event()
-        self._threads = [threading.Thread(target=t, daemon=True) for t in (self._memory, self._ui)]
-
-    @contextmanager
-    def watching(self) -> Iterator[None]:
-        """Sample until the block is left."""
-        for thread in self._threads:
-            thread.start()
-        try:
-            yield
-        finally:
-            self._over.set()
-            for thread in self._threads:
-                thread.join()
-
-    def _memory(self) -> None:
-        while not self._over.wait(SAMPLE_S):
-            self.rss_kb = max(self.rss_kb, _kb(f"/proc/{self.pid}/status", "VmHWM"))
-            self.pss_kb = max(self.pss_kb, _kb(f"/proc/{self.pid}/smaps_rollup", "Pss"))
-
-    def _ui(self) -> None:
-        while not self._over.wait(UI_S):
-            try:
-                self._pages()
-            except OSError:
-                self.failed += 1
-
-    def _pages(self) -> None:
-        newest = {"sort": "START_TIME_DESC", "limit": 1}
-        found = ask(self.api, "/flow_runs/filter", newest)
-        if not found:
-            return
-        run = found[0]["id"]
-        only = {"flow_runs": {"id": {"any_": [run]}}}
-        asked: list[tuple[str, str, object | None]] = [
-            ("run", f"/flow_runs/{run}", None),
-            ("artifacts", "/artifacts/filter", {**only, "limit": 200}),
-            ("task runs", "/task_runs/filter", {**only, "limit": 200}),
-            ("logs", "/logs/filter", {"logs": {"flow_run_id": {"any_": [run]}}, "limit": 200}),
-            ("page", f"/../runs/flow-run/{run}", None),
-        ]
-        for name, path, body in asked:
-            began = time.monotonic()
-            base = self.api.removesuffix("/api") if path.startswith("/../") else self.api
-            ask(base, path.removeprefix("/.."), body)
-            self.answers[name].append((time.monotonic() - began) * 1000)
-
-
-def _kb(path: str, name: str) -> int:
-    try:
-        text = Path(path).read_text()
-    except OSError:
-        return 0
-    found = re.search(rf"^{name}:\s+(\d+) kB", text, re.MULTILINE)
-    return int(found[1]) if found else 0
 
 
 # --- one measurement -----------------------------------------------------------
@@ -423,7 +207,8 @@ def _bytes_of(text: str) -> int:
     return int(found[1]) << (10 * ("", "KiB", "MiB", "GiB", "TiB").index(found[2]))
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """The command's arguments."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     kind = parser.add_mutually_exclusive_group()
     kind.add_argument("--files", type=int, default=1000, help="small files, over all batches")
@@ -437,23 +222,49 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--max-files", type=int, default=10_000, help="aip_max_files of the run")
     parser.add_argument("--keep", action="store_true", help="leave delivery and home where they are")
     parser.add_argument("--once", action="store_true", help="no second run over the same delivery")
+    parser.add_argument("--against", type=Path, help="the JSON of an earlier run to compare with")
+    parser.add_argument("--memory", action="store_true", help="compare the peak memory: at most 1.15 times")
+    parser.add_argument("--seconds", action="store_true", help="compare the seconds: at most 3 times")
     parser.add_argument("--json", action="store_true", help="answer in JSON")
     return parser
 
 
-def main() -> None:
-    """Measure and print."""
-    given = _parser().parse_args()
+def faults(found: dict[str, Any], given: argparse.Namespace) -> list[str]:
+    """The limits that were passed, each in a sentence."""
+    told = []
+    if found["task_runs"] > TASK_RUNS:
+        told.append(f"{found['task_runs']} task runs; {TASK_RUNS} are allowed")
+    if found["ui_failed"]:
+        told.append(f"a page did not answer {found['ui_failed']} times")
+    slow = {name: ui["worst_ms"] for name, ui in found["ui"].items() if ui["worst_ms"] > PAGE_MS}
+    told += [f"the page's {name} took {worst} ms; {PAGE_MS} are allowed" for name, worst in slow.items()]
+    if given.against:
+        other = json.loads(given.against.read_text())
+        pairs = [("peak_pss_mb", MEMORY)] * given.memory + [("seconds", SECONDS)] * given.seconds
+        for name, most in pairs:
+            ratio = found[name] / other[name]
+            found[f"{name}_ratio"] = round(ratio, 2)
+            if ratio > most:
+                told.append(f"{name}: {ratio:.2f} times that of {given.against}; {most} are allowed")
+    return told
+
+
+def main() -> int:
+    """Measure, print, and judge."""
+    given = parser().parse_args()
     place = Path(tempfile.mkdtemp(prefix="big-", dir=given.folder))
     try:
         found = measure(given, place)
+        told = faults(found, given)
         print(json.dumps(found, ensure_ascii=False, indent=1) if given.json else table(found))
     finally:
         if given.keep:
             sys.stderr.write(f"kept: {place}\n")
         else:
             shutil.rmtree(place, ignore_errors=True)
+    sys.stderr.writelines(f"{one}\n" for one in told)
+    return 1 if told else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

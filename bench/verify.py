@@ -13,6 +13,7 @@ import json
 import random
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 import uuid
@@ -23,6 +24,8 @@ from tasks.store.fixity import verify_object
 from tasks.store.ocfl import Store
 
 EACH = 5000
+LEAST = 0.8
+"""The exit code is 1 when our bytes a second are less than this share of sha512sum's."""
 
 
 def made(root: Path, files: int, seed: int) -> tuple[Store, list[uuid.UUID]]:
@@ -60,8 +63,8 @@ def plain(store: Store) -> float:
     return time.perf_counter() - began
 
 
-def main() -> None:
-    """Make the store, take the rounds, print."""
+def main() -> int:
+    """Make the store, take the rounds, print, and judge."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--files", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=5)
@@ -82,11 +85,12 @@ def main() -> None:
     told = {"files": given.files, "bytes": read, "accused": 0, "ratio": round(ratio, 2), "rounds": rounds}
     if given.json:
         print(json.dumps(told, indent=1))
-        return
+        return int(ratio < LEAST)
     for one in rounds:
         print(f"verify {one['ours_s']:6.2f} s   sha512sum {one['plain_s']:6.2f} s   ratio {one['ratio']:.2f}")
     print(f"{given.files:,} files, {read / 1e6:,.0f} MB, nothing accused; bytes a second, median ratio: {ratio:.2f}")
+    return int(ratio < LEAST)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

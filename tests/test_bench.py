@@ -9,13 +9,17 @@ from pathlib import Path
 
 import pytest
 
+from bench import big
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.mark.slow
 def test_big_deliveries_are_measured_from_the_first_byte_to_the_last_page(tmp_path: Path) -> None:
+    (tmp_path / "earlier").write_text('{"peak_pss_mb": 10, "seconds": 1000}')
     command = [sys.executable, "bench/big.py", "--files", "30", "--once", "--json", "--folder", str(tmp_path)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    against = ["--against", str(tmp_path / "earlier"), "--seconds"]
+    done = subprocess.run([*command, *against], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found["delivery"]["files"] == 30
@@ -23,3 +27,33 @@ def test_big_deliveries_are_measured_from_the_first_byte_to_the_last_page(tmp_pa
     assert {"ingest", "identify", "normalize", "package"} <= set(found["stages"])
     assert found["ui"]["page"]["asked"] > 0
     assert found["ui_failed"] == 0
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({}, ""),
+        ({"task_runs": 1001}, "1001 task runs; 1000 are allowed"),
+        ({"ui": {"page": {"worst_ms": 2001}}}, "the page's page took 2001 ms; 2000 are allowed"),
+        ({"ui_failed": 1}, "a page did not answer 1 times"),
+        ({"peak_pss_mb": 116}, "peak_pss_mb: 1.16 times"),
+        ({"seconds": 31}, "seconds: 3.10 times"),
+    ],
+)
+def test_a_figure_past_its_limit_is_told_and_ends_the_measurement_with_1(
+    changed: dict[str, object], told: str, tmp_path: Path
+) -> None:
+    (tmp_path / "earlier").write_text('{"peak_pss_mb": 100, "seconds": 10}')
+    given = big.parser().parse_args(["--against", str(tmp_path / "earlier"), "--memory", "--seconds"])
+    fine = {"task_runs": 1000, "ui": {"page": {"worst_ms": 2000}}, "ui_failed": 0, "peak_pss_mb": 115, "seconds": 30}
+    found = big.faults({**fine, **changed}, given)
+    assert [one[: len(told)] for one in found] == ([told] if told else [])
+
+
+@pytest.mark.slow
+def test_verification_is_measured_against_sha512sum_and_accuses_nothing() -> None:
+    command = [sys.executable, "bench/verify.py", "--files", "200", "--rounds", "1", "--json"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    found = json.loads(done.stdout)
+    assert (found["files"], found["accused"]) == (200, 0)
+    assert done.returncode == (found["ratio"] < 0.8)
