@@ -172,10 +172,24 @@ def _worked(home: Home, start: Callable[[], State]) -> tuple[State, float]:
         _sweep(home, address)
         ready, ended, state = time.monotonic(), Ending(), None
         with ended.watched(address):
-            state = start()
+            state = _heard(home, start)
     if ended.why or state is None:
         raise typer.Exit(Exit.INTERRUPTED)
     return state, ready
+
+
+def _heard(home: Home, start: Callable[[], State]) -> State:
+    """The run's state. Raises OSError or StackError where the server cannot write down what it is told."""
+    from prefect.exceptions import PrefectHTTPStatusError
+
+    try:
+        return start()
+    except PrefectHTTPStatusError as error:
+        stack.check_disk(home)
+        log = home.prefect / "server.log"
+        raise stack.StackError(
+            f"Prefect's server does not take what it is told. Its last words are in {log}."
+        ) from error
 
 
 def _code(state: State, summaries: tuple[Summary, ...]) -> int:

@@ -19,6 +19,7 @@ from pathlib import Path
 from flows.command import show
 from flows.command.history import set_aside_damaged
 from tasks.config.home import Home
+from tasks.store import disk
 from tasks.tools import service
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,6 +27,8 @@ ROOT = Path(__file__).resolve().parents[2]
 START_LIMIT_S = 90.0
 POOL = "local"
 _LOOK_S, _REFUSALS, _STARTS = 3.0, 4, 3
+_PROBE = 1 << 20
+"""Bytes that a server needs to write at least."""
 
 
 class StackError(Exception):
@@ -104,6 +107,17 @@ def listens(address: Address) -> bool:
     except OSError:
         return True
     return True
+
+
+def check_disk(home: Home) -> None:
+    """Write where the server writes: it does not say why it cannot. Raises OSError naming the folder."""
+    probe = home.prefect / ".probe"
+    try:
+        disk.write(probe, bytes(_PROBE), sync=True)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(home.prefect)) from error
+    finally:
+        probe.unlink(missing_ok=True)
 
 
 def watch(address: Address, gone: Callable[[], None]) -> None:
@@ -185,6 +199,7 @@ def _start(home: Home, users: Path, wanted: int) -> Address:
         guard.wait()
         if _is_free(port):  # else another home's server was faster: its start takes seconds
             break
+    check_disk(home)
     raise StackError(f"Prefect's server did not start. Its last words are in {log}.")
 
 

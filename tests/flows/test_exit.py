@@ -15,7 +15,7 @@ import pytest
 from flows.command import run
 from flows.ui import states
 from tasks.aip.progress import board
-from tasks.premis import codes
+from tasks.premis import codes, log
 from tasks.report.stops import is_the_machines
 from tasks.tools.job import WITHOUT_BUBBLEWRAP
 from tests.flows import histories
@@ -97,6 +97,35 @@ def test_a_program_that_is_gone_ends_with_3_before_a_file_is_touched(tmp_path: P
     assert "make install" in done.stderr
     assert not any((home / "store").iterdir())
     assert not any((home / "log").iterdir())
+
+
+FILLED = """
+mkdir -p "$PERENNE_HOME/prefect" && mount -t tmpfs -o size=40m tmpfs "$PERENNE_HOME/prefect"
+"$1" -c "import os; from pathlib import Path; from tests.flows import histories as h; h.furnish(Path(os.environ['PERENNE_HOME']))"
+"$1" -c 'from flows.command import main; main()' run "$2" &
+until ls "$PERENNE_HOME"/log/events/open/*/* >/dev/null 2>&1; do sleep 0.05; kill -0 $! || break; done
+head -c 1G /dev/zero > "$PERENNE_HOME/prefect/ballast"
+wait $!; code=$?
+rm "$PERENNE_HOME/prefect/ballast"; sleep 3
+"$1" -c 'from flows.command import main; main()' run "$2" && exit $code
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not namespaces(), reason="no mount namespace can be made here")
+def test_a_disk_that_fills_up_under_prefects_server_ends_with_3_and_the_next_run_finishes(tmp_path: Path) -> None:
+    home, one = tmp_path / "home", tmp_path / "lô-1"
+    one.mkdir()
+    for number in range(200):
+        shutil.copy(ROOT / "fixtures/formats/fmt-11/bảng-màu.png", one / f"{number}.png")
+    alone = ["unshare", "-m" if os.geteuid() == 0 else "-Urm", "sh", "-c", FILLED, "sh", sys.executable, str(one)]
+    env = {**os.environ, "PERENNE_HOME": str(home)}
+    done = subprocess.run(alone, env=env, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 3, done.stderr
+    assert f"disk-full  {home / 'prefect'} is full" in done.stderr
+    endings = Counter(e.source.path for e in log.read(home / "log") if e.ending is not None and e.source)
+    assert len(endings) == 200
+    assert set(endings.values()) == {1}
 
 
 @pytest.mark.slow
