@@ -19,6 +19,7 @@ from pathlib import Path
 from flows.command import show
 from flows.command.history import set_aside_damaged
 from tasks.config.home import Home
+from tasks.report.stops import temporary
 from tasks.store import disk
 from tasks.tools import service
 
@@ -111,13 +112,14 @@ def listens(address: Address) -> bool:
 
 def check_disk(home: Home) -> None:
     """Write where the server writes: it does not say why it cannot. Raises OSError naming the folder."""
-    probe = home.prefect / ".probe"
-    try:
-        disk.write(probe, bytes(_PROBE), sync=True)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(home.prefect)) from error
-    finally:
-        probe.unlink(missing_ok=True)
+    for folder in (home.prefect, temporary()):
+        probe = folder / f"perenne-probe-{os.getpid()}"
+        try:
+            disk.write(probe, bytes(_PROBE), sync=True)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(folder)) from error
+        finally:
+            probe.unlink(missing_ok=True)
 
 
 def watch(address: Address, gone: Callable[[], None]) -> None:

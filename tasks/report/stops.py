@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -89,6 +88,11 @@ def stop(error: BaseException, home: Home) -> Stop:
     return Stop("", sentence=first)
 
 
+def temporary() -> Path:
+    """Where programs put what is to be forgotten. Python itself looks elsewhere when it is full, and tells nobody."""
+    return Path(os.environ.get("TMPDIR", "/tmp"))  # noqa: S108  nothing is opened there
+
+
 def _folder(error: OSError, home: Home) -> Path | None:
     """Which of our folders the error is about. One that names no file is about a full disk, or nobody knows."""
     named = [Path(os.fsdecode(n)) for n in (error.filename, error.filename2) if isinstance(n, str | bytes)]
@@ -96,14 +100,15 @@ def _folder(error: OSError, home: Home) -> Path | None:
         return next((folder for name in named if (folder := _ours(name, home))), None)
     if error.errno not in (errno.ENOSPC, errno.EDQUOT):
         return None
-    there = [folder for folder in (*_folders(home), Path(tempfile.gettempdir())) if folder.is_dir()]
+    there = [folder for folder in (*_folders(home), temporary()) if folder.is_dir()]
     return min(there, key=_left, default=None)
 
 
 def _ours(path: Path, home: Home) -> Path | None:
     if path.is_relative_to(home.inbox):
         return None  # a delivery's disk is not ours, though a home may hold it
-    return next((folder for folder in _folders(home) if path.is_relative_to(folder)), None)
+    ours = [folder for folder in _folders(home) if path.is_relative_to(folder)]
+    return next(iter(ours), path if path == temporary() else None)  # itself alone: a delivery may lie in it
 
 
 def _folders(home: Home) -> tuple[Path, ...]:

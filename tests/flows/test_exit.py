@@ -101,7 +101,6 @@ def test_a_program_that_is_gone_ends_with_3_before_a_file_is_touched(tmp_path: P
 
 FILLED = """
 mkdir -p "$PERENNE_HOME/prefect" && mount -t tmpfs -o size=40m tmpfs "$PERENNE_HOME/prefect"
-"$1" -c "import os; from pathlib import Path; from tests.flows import histories as h; h.furnish(Path(os.environ['PERENNE_HOME']))"
 "$1" -c 'from flows.command import main; main()' run "$2" &
 until ls "$PERENNE_HOME"/log/events/open/*/* >/dev/null 2>&1; do sleep 0.05; kill -0 $! || break; done
 head -c 1G /dev/zero > "$PERENNE_HOME/prefect/ballast"
@@ -126,6 +125,24 @@ def test_a_disk_that_fills_up_under_prefects_server_ends_with_3_and_the_next_run
     endings = Counter(e.source.path for e in log.read(home / "log") if e.ending is not None and e.source)
     assert len(endings) == 200
     assert set(endings.values()) == {1}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not namespaces(), reason="no mount namespace can be made here")
+def test_a_full_folder_for_temporary_files_ends_with_3_and_is_named(tmp_path: Path) -> None:
+    home, one, full = tmp_path / "home", tmp_path / "lô-1", tmp_path / "tmp"
+    one.mkdir()
+    full.mkdir()
+    (one / "a.bin").write_bytes(b"a")
+    script = 'mount -t tmpfs -o size=4k tmpfs "$TMPDIR" && head -c 4k /dev/zero > "$TMPDIR/ballast" && exec "$@"'
+    alone = ["unshare", "-m" if os.geteuid() == 0 else "-Urm", "sh", "-c", script, "sh"]
+    env = {**os.environ, "PERENNE_HOME": str(home), "TMPDIR": str(full)}
+    done = subprocess.run(
+        [*alone, *PERENNE, "run", str(one)], env=env, cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 3, done.stderr
+    assert f"disk-full  {full} is full" in done.stderr
+    assert not list((home / "store" / "ocfl").rglob("inventory.json"))
 
 
 @pytest.mark.slow
