@@ -34,11 +34,12 @@ class BatchError(Exception):
 
 
 class BatchRefused(BatchError):  # noqa: N818  it is what happened to the delivery
-    """The delivery itself is at fault: `code` is a row of codes.toml, `faults` all that is wrong, in order."""
+    """The delivery itself is at fault: `code` is a row of codes.toml, `faults` what is wrong, in order, of `total`."""
 
-    def __init__(self, code: str, faults: Sequence[str], **detail: str) -> None:
+    def __init__(self, code: str, faults: Sequence[str], total: int = 0, /, **detail: str) -> None:
         told = f"{codes.message(code, detail)} {codes.advice(code, detail)}"
-        more = [f"and {len(faults) - FAULTS_SHOWN} more"] if len(faults) > FAULTS_SHOWN else []
+        total = max(total, len(faults))
+        more = [f"and {total - FAULTS_SHOWN} more"] if total > FAULTS_SHOWN else []
         super().__init__("\n".join([told, *faults[:FAULTS_SHOWN], *more]))
         self.code, self.faults, self.detail = code, tuple(faults), detail
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from tasks.sip import bag as bags
 from tasks.sip.archive import Container
 from tasks.sip.bag import Bag
 from tasks.sip.batch import Batch, BatchError, BatchRefused, Entry
+from tasks.sip.faults import Faults
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +56,16 @@ def opened(batch: Batch, listed: tuple[Entry, ...], home: Home, room: Callable[[
 def _bag(whole: Delivery, root: bytes) -> Delivery:
     """The payload of a bag, every file of it read and compared. Raises BatchRefused with all its faults."""
     bag = bags.read(whole.root, bags.below(root, whole.entries))
-    faults = [*bag.faults, *bag.verify()]
-    if not faults and not bag.payload:
+    faults = bag.verify()
+    if not faults.count and not bag.payload:
         raise BatchError("The bag holds no file. Ask the producer whether the delivery is complete.")
-    if faults:
-        raise _refused([str(fault) for fault in faults], broken=any(fault.structure for fault in faults))
+    if faults.count:
+        raise _refused(faults)
     return Delivery(bag.payload, whole.root, bag, whole.container)
 
 
-def _refused(faults: Sequence[str], *, broken: bool) -> BatchRefused:
-    count = str(len(faults))
-    if broken:
-        return BatchRefused("bag-invalid", faults, count=count, first=faults[0])
-    return BatchRefused("bag-mismatch", faults, count=count)
+def _refused(faults: Faults) -> BatchRefused:
+    told, count = faults.words(), str(faults.count)
+    if faults.broken:
+        return BatchRefused("bag-invalid", told, faults.count, count=count, first=told[0])
+    return BatchRefused("bag-mismatch", told, faults.count, count=count)

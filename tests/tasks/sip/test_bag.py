@@ -18,11 +18,14 @@ from tasks.premis import log
 from tasks.premis.model import Ending, EventType, Outcome, aip_id
 from tasks.report.standing import refusals
 from tasks.sip import bag as bags
+from tasks.sip import tags
 from tasks.sip.batch import BatchRefused, batch, walk
+from tasks.sip.faults import Fault, Faults
 from tasks.sip.ingest import ingest, take_in
 from tasks.store.ocfl import Store
 
 FILES = {"báo-cáo/quý-1.txt": b"one", "báo-cáo/quý-2.txt": b"two", "100%.txt": b"three"}
+Harm = Callable[[Path, str], None]
 ESCAPES = {"%": "%25", "\n": "%0A", "\r": "%0D"}
 
 
@@ -61,8 +64,7 @@ def root(home: Home) -> Path:
 
 
 def told(root: Path) -> list[str]:
-    bag = bags.read(root, walk(batch(root)))
-    return [str(fault) for fault in (*bag.faults, *bag.verify())]
+    return bags.read(root, walk(batch(root))).verify().words()
 
 
 def taken(home: Home, name: str = "gói-1"):
@@ -114,6 +116,17 @@ def append(root: Path, name: str, text: str) -> None:
         file.write(text)
 
 
+def linked(root: Path, name: str) -> None:
+    """The file is now elsewhere, and a link to it in its place."""
+    (root / name).rename(root.parent.parent / name)
+    (root / name).symlink_to(root.parent.parent / name)
+
+
+def piped(root: Path, name: str) -> None:
+    (root / name).unlink()
+    os.mkfifo(root / name)
+
+
 WRONG: dict[str, tuple[Callable[[Path], object], str]] = {
     "a changed byte": (lambda r: (r / "data/báo-cáo/quý-1.txt").write_bytes(b"eno"), "other bytes than its sha512"),
     "a missing file": (lambda r: (r / "data/báo-cáo/quý-1.txt").unlink(), "named and not there"),
@@ -154,6 +167,39 @@ WRONG: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda r: (r / "manifest-sha512.txt").write_bytes(b"\xff\xfe\xff"),
         "it cannot be read as utf-8",
     ),
+    "a count that is none": (
+        lambda r: (r / "bag-info.txt").write_text("Payload-Oxum: many"),
+        "Payload-Oxum is no number of bytes and of files: many",
+    ),
+    "a count of endless digits": (
+        lambda r: (r / "bag-info.txt").write_text(f"Payload-Oxum: {'9' * 5000}.3"),
+        "Payload-Oxum is no number of bytes and of files: 999",
+    ),
+    "a description without end": (
+        lambda r: append(r, "bag-info.txt", "X: y\n" * (1 << 20)),
+        "bag-info.txt: it is larger than 4 MB",
+    ),
+    "a list larger than any": (
+        lambda r: os.truncate(r / "manifest-sha512.txt", tags.LARGEST_LIST + 1),
+        "manifest-sha512.txt: it is larger than 512 MB",
+    ),
+    "a line without end": (
+        lambda r: append(r, "manifest-sha512.txt", "0" * (tags.LONGEST_LINE + 1)),
+        "line 4 is longer than 65536 letters",
+    ),
+    "an encoding that is none of text": (
+        lambda r: (r / "bagit.txt").write_text("BagIt-Version: 1.0\nTag-File-Character-Encoding: idna\n"),
+        "the encoding idna is not known",
+    ),
+    "a declaration that is a link": (lambda r: linked(r, "bagit.txt"), "bagit.txt: a link where only files may be"),
+    "a description that is a link": (
+        lambda r: linked(r, "bag-info.txt"),
+        "bag-info.txt: a link where only files may be",
+    ),
+    "a list that is a link": (
+        lambda r: linked(r, "manifest-sha512.txt"),
+        "manifest-sha512.txt: a link where only files may be",
+    ),
     "a link in the payload": (lambda r: (r / "data/link").symlink_to("/etc/passwd"), "a link where only files may be"),
     "a pipe in the payload": (lambda r: os.mkfifo(r / "data/pipe"), "a FIFO where only files may be"),
 }
@@ -180,6 +226,66 @@ def test_an_invalid_bag_stores_nothing_and_tells_all_its_faults_at_once(home: Ho
     assert store.inventory(aip_id("gói-1")) is None
     assert not list(store.stages.iterdir())
     assert next(log.read(home.log)).code == "bag-mismatch"
+
+
+@pytest.mark.parametrize("harm", [linked, piped])
+@pytest.mark.parametrize("name", ["bagit.txt", "bag-info.txt", "manifest-sha512.txt"])
+def test_a_bag_is_one_even_when_what_says_so_is_no_file(home: Home, root: Path, name: str, harm: Harm):
+    harm(root, name)
+    (root / "data/báo-cáo/quý-1.txt").write_bytes(b"eno")
+    assert not bags.complete(batch(root))
+    (refused,) = take_in(batch(root), home, Store(home.store), uuid.uuid4())
+    assert refused.code == "bag-invalid"
+    assert Store(home.store).inventory(aip_id("gói-1")) is None
+
+
+def test_a_list_of_nonsense_is_counted_to_its_end_and_told_as_far_as_anyone_reads(home: Home, root: Path):
+    (root / "data/báo-cáo/quý-1.txt").write_bytes(b"eno")
+    append(root, "manifest-sha512.txt", "x\n" * 50_000)
+    bag = bags.read(root, walk(batch(root)))
+    assert (bag.faults.count, len(bag.faults.told)) == (50_000, 1000)
+    with pytest.raises(BatchRefused) as caught:
+        taken(home)
+    assert (caught.value.code, caught.value.detail["count"]) == ("bag-invalid", "50002")
+    assert "and 49982 more" in str(caught.value)
+
+
+def test_a_fault_of_the_structure_counts_when_it_is_the_last_of_many():
+    faults = Faults().extend(Fault("lost", structure=False) for _ in range(2000))
+    assert not faults.broken
+    faults.add(Fault("no list"))
+    assert (faults.broken, faults.count, len(faults.told)) == (True, 2001, 1000)
+
+
+def test_a_fault_is_told_in_few_words_whatever_a_producer_wrote():
+    assert len(str(Fault("x" * 10_000, "y" * 10_000))) < 1100
+
+
+@pytest.mark.parametrize(("encoding", "python"), [("UTF-16", "utf-16"), ("windows-1258", "cp1258"), ("UTF-8", "utf-8")])
+def test_a_list_in_another_encoding_is_understood(tmp_path: Path, encoding: str, python: str):
+    root = made(tmp_path / "b", {"Bào.txt": b"x"})
+    (root / "tagmanifest-sha512.txt").unlink()
+    for name in ("bag-info.txt", "manifest-sha512.txt"):
+        (root / name).write_bytes((root / name).read_text(encoding="utf-8").replace("ư", "u").encode(python, "ignore"))
+    (root / "bagit.txt").write_text(f"BagIt-Version: 1.0\nTag-File-Character-Encoding: {encoding}\n")
+    assert told(root) == []
+
+
+def test_every_encoding_that_is_known_is_one_of_text():
+    for encoding in tags.ENCODINGS:
+        assert b"data/a".decode("ascii").encode(encoding).decode(encoding) == "data/a"
+
+
+@pytest.mark.parametrize("end", ["\r\n", "\r"])
+def test_lines_may_end_as_in_any_system(tmp_path: Path, end: str):
+    root = made(tmp_path / "b")
+    (root / "tagmanifest-sha512.txt").unlink()
+    for path in root.glob("*.txt"):
+        path.write_bytes(path.read_bytes().replace(b"\n", end.encode()))
+    assert told(root) == []
+    assert bags.complete(batch(root))
+    (root / "bag-info.txt").write_bytes(b"X: y" + end.encode() + b"Payload-Oxum: 1.1" + end.encode())
+    assert any("Payload-Oxum says 1 bytes" in fault for fault in told(root))
 
 
 @pytest.mark.provokes("bag-invalid")
