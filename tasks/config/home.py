@@ -28,6 +28,7 @@ class Settings:
     aip_max_files: int = 10_000
     archive_max_gb: int = 500
     archive_max_ratio: int = 100
+    archive_max_files: int = 1_000_000
     inbox_quiet_minutes: int = 30
     verify_days: int = 30
     chunk_files: int = 64

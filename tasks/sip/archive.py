@@ -7,10 +7,7 @@ get numbers for names; what they are called in the archive is data.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-import re
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +17,9 @@ from tasks.aip.space import Sizes
 from tasks.config.home import Home, Settings
 from tasks.premis import codes
 from tasks.premis.model import Limits, Trouble
+from tasks.sip import listing
 from tasks.sip.batch import BatchError, BatchRefused, Entry
+from tasks.sip.listing import Member
 from tasks.store import disk
 from tasks.store.names import logical_path
 from tasks.tools.answers import Json
@@ -28,17 +27,13 @@ from tasks.tools.door import Door
 from tasks.tools.folders import Owned
 from tasks.tools.job import Job
 from tasks.tools.shared import shared
-from tasks.tools.words import size as words
 
-SMALL_BYTES = 1 << 30
-"""An archive that unpacks to less is no bomb, whatever its ratio."""
 SLICE_BYTES = 1 << 30
 SLICE_FILES = 2000
 """What one job unpacks at most, but for a single larger file."""
-LISTING_BYTES = 1 << 30
 
+_HEADER = 1024  # bytes of a tar for each member, besides its content
 _BYTES_A_S = 5e6  # the slowest that unpacking may be: xz on a busy machine
-_OUTSIDE = re.compile(rb"\A[/\\~]|\A[A-Za-z]:|(?:\A|[/\\])\.\.(?:[/\\]|\Z)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,21 +47,16 @@ class Container:
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
-    """One member as the archive claims it."""
-
-    number: int
-    entry: Entry
-    encrypted: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Unpacked:
-    """What an archive held. The place of an entry is a number below `folder`; `wrong` says which could not be had."""
+    """What an archive held. The place of an entry is a number below `folder`, which has no file for what is no file.
+
+    `received` has the names that differ in the archive, by place.
+    """
 
     container: Container
     entries: tuple[Entry, ...]
     folder: Path
+    received: Mapping[bytes, bytes]
 
 
 @contextlib.contextmanager
@@ -83,27 +73,33 @@ def opened(path: Path, home: Home, room: Callable[[Sizes], None]) -> Iterator[Un
     folder = owned.path
     try:
         found = _members(path, door, home.settings())
-        _judge(found, before.st_size, home.settings())
         room([(os.fsdecode(m.entry.raw), m.entry.size) for m in found if not m.entry.kind])
         wrong = _unpack(path, found, folder, door)
         container = _digested(path)
         after = path.stat()
         if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
             raise BatchError(f"{path.name} changed while it was read. It is taken when nobody writes it any more.")
-        yield Unpacked(container, tuple(sorted(_told(found, wrong, folder))), folder)
+        received = {m.entry.place: m.received for m in found if m.received}
+        yield Unpacked(container, tuple(sorted(_told(found, wrong, folder))), folder, received)
     finally:
         owned.close()
 
 
 def _members(path: Path, door: Door, settings: Settings) -> list[Member]:
-    most = settings.archive_max_gb * 1_000_000_000
-    limits = _limits(path.stat().st_size + min(most, 100 * path.stat().st_size), LISTING_BYTES)
-    with door.job(limits) as job:
-        whole = _called(job, "members", job.give(path, "container"), "out/listing", most)
+    """What it says that it holds, all of it fit to be unpacked. Raises BatchRefused."""
+    most, packed = settings.archive_max_gb * 1_000_000_000, path.stat().st_size
+    bounds: list[Json] = [most, settings.archive_max_files, listing.NAMES_BYTES]
+    # Two digits for each byte of a name, and some words for each file.
+    written = 2 * listing.NAMES_BYTES + 256 * settings.archive_max_files
+    with door.job(_limits(packed + min(most, 100 * packed), written)) as job:
+        said = _called(job, "members", job.give(path, "container"), "out/listing", *bounds)
+        if not isinstance(said, dict) or not isinstance(unlisted := said.get("faults"), list):
+            raise listing.foreign()
+        if said.get("cut"):
+            raise listing.cut(said["cut"], settings)
         with job.open("out/listing") as lines:
-            found = [_member(line) for line in lines]
-    if not whole:
-        raise BatchRefused("bomb-suspected", [], ratio="many", size=f"more than {settings.archive_max_gb} GB")
+            found = listing.read(lines, settings)
+    listing.judge(found, map(str, unlisted), packed, settings)
     return found
 
 
@@ -117,70 +113,17 @@ def _called(job: Job, function: str, *given: Json) -> object:
         raise BatchRefused(trouble.code, [], **trouble.detail) from None
 
 
-def _member(line: bytes) -> Member:
-    """One line of the listing; a job that read hostile bytes wrote it, so a foreign shape refuses the delivery."""
-    try:
-        number, said = json.loads(line)
-        name, length, mtime, kind = bytes.fromhex(said["name"]), said["size"], said["mtime"], said["kind"]
-        if not isinstance(number, int) or not isinstance(length, int) or not isinstance(mtime, int) or length < 0:
-            raise TypeError
-        entry = Entry(name, length, min(max(mtime, 0), 1 << 40) * 10**9, str(kind), "", str(number).encode())
-        return Member(number, entry, bool(said["encrypted"]))
-    except (ValueError, TypeError, KeyError):
-        raise BatchRefused("tool-crash", [], tool="perenne/container", signal="an answer in a foreign shape") from None
-
-
-def _judge(found: Sequence[Member], packed: int, settings: Settings) -> None:
-    """Raises BatchRefused when it must not be unpacked, the gravest reason first and all others with it."""
-    total = sum(m.entry.size for m in found)
-    ratio = total / max(1, packed)
-    if total > settings.archive_max_gb * 1e9 or (total > SMALL_BYTES and ratio > settings.archive_max_ratio):
-        raise BatchRefused("bomb-suspected", [], ratio=f"{ratio:.0f}", size=words(total))
-    outside = [m for m in found if _OUTSIDE.search(m.entry.raw)]
-    hidden = [m for m in found if m.encrypted]
-    strange = list(_strange(found))
-    told = [
-        *(f"{_shown(m)}: names a place outside" for m in outside),
-        *(f"{_shown(m)}: asks for a password" for m in hidden),
-        *strange,
-    ]
-    if outside:
-        raise BatchRefused("name-unsafe", told, name=_shown(outside[0]))
-    if hidden:
-        raise BatchRefused("source-encrypted", told)
-    if strange:
-        raise BatchRefused("archive-unfit", told, count=str(len(strange)), first=strange[0])
-
-
-def _strange(found: Sequence[Member]) -> Iterator[str]:
-    """What cannot be both a delivery and one thing only."""
-    if not found:
-        yield "it holds no file"
-    counts = Counter(m.entry.raw for m in found)
-    folders = {raw[:at] for raw in counts for at in range(len(raw)) if raw[at : at + 1] == b"/"}
-    for raw, count in counts.items():
-        shown = raw.decode("utf-8", "backslashreplace")
-        if count > 1:
-            yield f"{shown}: {count} times in it"
-        if raw in folders:
-            yield f"{shown}: both a file and a folder"
-        if not raw or b"\0" in raw:
-            yield f"{shown!r}: no name"
-
-
-def _shown(member: Member) -> str:
-    return member.entry.raw.decode("utf-8", "backslashreplace")
-
-
 def _unpack(path: Path, found: Sequence[Member], folder: Path, door: Door) -> Mapping[int, str]:
     """Unpack every file into `folder` under its number; number → what is wrong, for those that could not be had."""
     wrong: dict[int, str] = {}
+    whole = sum(m.entry.size for m in found)
+    reads = path.stat().st_size + whole + _HEADER * len(found)  # each job comes past what is before its share
     for some in _slices([m for m in found if not m.entry.kind]):
         board.go_on()
         total = sum(m.entry.size for m in some)
-        with door.job(_limits(path.stat().st_size + total, total + (64 << 20))) as job:
+        with door.job(_limits(reads, total + (64 << 20))) as job:
             name = job.give(path, "container")
-            said = _called(job, "unpack", name, [m.number for m in some], [m.entry.size for m in some])
+            said = _called(job, "unpack", name, [m.number for m in some], [m.entry.size for m in some], whole)
             wrong |= {int(n): str(why) for n, why in said.items()} if isinstance(said, dict) else {}
             for member in some:
                 if member.number not in wrong:
@@ -206,7 +149,7 @@ def _taken(job: Job, member: Member, folder: Path) -> None:
     name = f"out/{member.number}"
     with job.open(name) as made:
         if os.fstat(made.fileno()).st_nlink != 1:
-            raise BatchRefused("tool-crash", [], tool="perenne/container", signal=f"{name} has two names")
+            raise listing.foreign(f"{name} has two names")
     target = folder / str(member.number)
     (job.folder / name).rename(target)
     os.chown(target, os.geteuid(), -1)

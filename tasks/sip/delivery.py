@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tasks.aip.space import Sizes
@@ -20,16 +20,24 @@ from tasks.sip.faults import Faults
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """`entries` are to become originals; they and the bag's tag files lie below `root`."""
+    """`entries` are to become originals; they and the bag's tag files lie below `root`.
+
+    `names` has the names that an archive gave otherwise, by place.
+    """
 
     entries: tuple[Entry, ...]
     root: Path
     bag: Bag | None = None
     container: Container | None = None
+    names: Mapping[bytes, bytes] = field(default_factory=dict)
 
     def path(self, entry: Entry) -> Path:
         """Where the bytes of an entry lie."""
         return Path(os.fsdecode(os.path.join(os.fsencode(self.root), entry.at)))
+
+    def received(self, entry: Entry) -> bytes:
+        """The name of an entry as it came."""
+        return self.names.get(entry.place, entry.raw)
 
     def claimed(self, entry: Entry) -> dict[str, str]:
         """The digests that a bag claims of an entry, by algorithm."""
@@ -48,7 +56,7 @@ def opened(batch: Batch, listed: tuple[Entry, ...], home: Home, room: Callable[[
         yield _bag(Delivery(listed, batch.path), b"") if bags.is_bag(listed) else Delivery(listed, batch.path)
         return
     with archive.opened(batch.path, home, room) as unpacked:
-        whole = Delivery(unpacked.entries, unpacked.folder, container=unpacked.container)
+        whole = Delivery(unpacked.entries, unpacked.folder, None, unpacked.container, unpacked.received)
         root = bags.root_of(whole.entries)
         yield whole if root is None else _bag(whole, root)
 

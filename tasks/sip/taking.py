@@ -149,8 +149,9 @@ class Taking:
     def _record(self, entry: Entry, staged: Staged, began: float) -> None:
         link = LinkedObject("source", staged.logical, staged.sha256, staged.size)
         detail = {"batch": self.batch.name}
-        if logical_path(entry.raw).encode() != entry.raw:
-            detail["name_bytes"] = entry.raw.hex()
+        received = self.delivery.received(entry)
+        if logical_path(entry.raw).encode() != received:
+            detail["name_bytes"] = received.hex()
         note = ""
         if not _is_utf8(entry.raw):
             note, detail["shown"] = "name-not-utf8", logical_path(entry.raw)
@@ -255,7 +256,8 @@ def _in_the_way(head: Mapping[str, str], new: Sequence[str]) -> list[str]:
 
     They leave the head and stay in their version.
     """
-    folders = {str(parent) for path in new for parent in PurePosixPath(path).parents}
+    # Only those that the head has: of deep names, all their folders would fill the memory.
+    folders = {folder for path in new for parent in PurePosixPath(path).parents if (folder := str(parent)) in head}
     arrived = set(new)
     return [
         path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import os
@@ -29,13 +30,14 @@ from tests.tasks.sip.test_bag import made as made_bag
 pytestmark = pytest.mark.slow
 
 FILES = {"báo-cáo/quý-1.txt": b"one", "quý 2.txt": b"two", "empty": b"", "inner.zip": b"PK\x03\x04 any bytes"}
+MOST_FILES = 1500
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     """One home for all, so that the door opens once; each test delivers under a name of its own."""
     home = Home(tmp_path_factory.mktemp("home")).prepare()
-    (home.root / "perenne.toml").write_text("archive_max_gb = 3\n", encoding="utf-8")
+    (home.root / "perenne.toml").write_text(f"archive_max_gb = 3\narchive_max_files = {MOST_FILES}\n", encoding="utf-8")
     yield home
     shared.close()
 
@@ -290,6 +292,117 @@ def test_names_that_cannot_stand_beside_each_other_are_all_told(home: Home, name
     assert caught.code == "archive-unfit"
     assert "a: both a file and a folder" in str(caught)
     assert "c: 2 times in it" in str(caught)
+
+
+@pytest.mark.parametrize(
+    ("inside", "why"),
+    [
+        ("/".join("a" * 102), "it lies more than 100 folders deep"),
+        ("b" * 766, "a part of its name is longer than 765 bytes"),
+        ("/".join(["c" * 700] * 6), "its name is longer than 4096 bytes"),
+        ("/a" * 32_000, "its name is longer than 4096 bytes"),
+        ("secret.doc/", "called a folder, and not an empty one"),
+    ],
+)
+def test_a_name_that_no_file_system_holds_refuses_the_archive(home: Home, name: str, inside: str, why: str) -> None:
+    caught = refused(home, zipped(home.inbox / f"{name}.zip", {"good": b"x", inside.lstrip("/"): b"bytes"}))
+    assert caught.code == "archive-unfit"
+    assert why in str(caught)
+    assert len(str(caught)) < 2000
+
+
+def test_a_long_vietnamese_name_of_windows_is_taken(home: Home, name: str) -> None:
+    long = "ế" * 251 + ".txt"
+    taken(home, zipped(home.inbox / f"{name}.zip", {long: b"x"}))
+    assert set(originals(home, name)) == {long}
+
+
+@pytest.mark.parametrize("mode", ["zip", "tar.gz"])
+def test_an_archive_of_too_many_files_is_refused_by_their_count(home: Home, name: str, mode: str) -> None:
+    files = {str(n): b"" for n in range(MOST_FILES + 1)}
+    path = home.inbox / f"{name}.{mode}"
+    zipped(path, files) if mode == "zip" else tarred(path, files, "w:gz")
+    caught = refused(home, path)
+    assert caught.code == "archive-unfit"
+    assert f"more than {MOST_FILES} files and folders (archive_max_files)" in str(caught)
+
+
+def test_of_very_many_faults_the_first_are_kept_and_all_are_counted(home: Home, name: str) -> None:
+    path = home.inbox / f"{name}.tar"
+    tarred(path, {f"../{n}": b"" for n in range(MOST_FILES)})
+    caught = refused(home, path)
+    assert (len(caught.faults), f"and {MOST_FILES - 20} more" in str(caught)) == (1000, True)
+
+
+@pytest.mark.parametrize("mode", ["zip", "tar"])
+def test_a_file_is_the_same_be_its_folder_packed_by_its_name_or_as_the_place_where_one_is(
+    home: Home, name: str, mode: str
+) -> None:
+    path = home.inbox / f"{name}.{mode}"
+    files = {"./a.txt": b"a", "././b/./.c": b"c", "d": b"d"}
+    zipped(path, files) if mode == "zip" else tarred(path, files)
+    taken(home, path)
+    assert originals(home, name) == {"a.txt": b"a", "b/%2E/.c": b"c", "d": b"d"}
+    told = {
+        e.source.path: bytes.fromhex(e.detail["name_bytes"])
+        for e in log.read_many(home.log, [aip_id(name)])[aip_id(name)]
+        if e.source and "name_bytes" in e.detail
+    }
+    assert told == {"originals/a.txt": b"./a.txt", "originals/b/%2E/.c": b"././b/./.c"}
+    path.unlink()
+    assert taken(home, zipped(home.inbox / f"{name}.zip", {"a.txt": b"a"})).new == 0
+
+
+def test_one_name_given_twice_with_and_without_its_place_is_told(home: Home, name: str) -> None:
+    caught = refused(home, tarred(home.inbox / f"{name}.tar", {"./a": b"1", "a": b"2"}))
+    assert "a: 2 times in it" in str(caught)
+
+
+def test_a_place_outside_is_seen_behind_the_place_where_one_is(home: Home, name: str) -> None:
+    assert refused(home, tarred(home.inbox / f"{name}.tar", {"good": b"", "./../evil": b"x"})).code == "name-unsafe"
+
+
+def test_a_zip_that_holds_more_than_it_lists_is_refused(home: Home, name: str, tmp_path: Path) -> None:
+    first, second = zipped(tmp_path / "1", {"a": b"1"}), zipped(tmp_path / "2", {"b": b"2"})
+    path = home.inbox / f"{name}.zip"
+    path.write_bytes(first.read_bytes() + second.read_bytes())
+    caught = refused(home, path)
+    assert caught.code == "archive-unfit"
+    assert "before its first file are in no file that it lists" in str(caught)
+
+
+@pytest.mark.parametrize("mode", ["tar", "tar.gz"])
+def test_a_tar_that_breaks_off_between_two_files_is_refused(home: Home, name: str, mode: str) -> None:
+    path = tarred(home.inbox / f"{name}.{mode}", {str(n): b"x" * 500 for n in range(5)})
+    cut = path.read_bytes()[:2048]
+    path.write_bytes(gzip.compress(cut) if mode == "tar.gz" else cut)
+    assert refused(home, path).code == "source-damaged"
+
+
+def test_a_second_name_of_nothing_in_a_tar_is_told_and_the_others_are_stored(home: Home, name: str) -> None:
+    path = tarred(home.inbox / f"{name}.tar", {"good": b"x"})
+    with tarfile.open(path, "a") as archive:
+        lost = tarfile.TarInfo("lost")
+        lost.type, lost.linkname = tarfile.LNKTYPE, "nowhere"
+        archive.addfile(lost)
+    (trouble,) = taken(home, path).troubles
+    assert "damaged in the archive" in trouble.detail["what"]
+    assert set(originals(home, name)) == {"good"}
+
+
+def test_a_name_of_other_bytes_than_its_zip_says_is_stored_as_its_bytes(home: Home, name: str) -> None:
+    path = zipped(home.inbox / f"{name}.zip", {"tệp": b"x", "good": b"y"})
+    path.write_bytes(path.read_bytes().replace("tệp".encode(), b"t\xe1\xbbp?"))
+    taken(home, path)
+    assert originals(home, name) == {"t%E1%BBp?": b"x", "good": b"y"}
+
+
+@pytest.mark.parametrize("top", ["./", "./gói/"])
+def test_a_bag_packed_as_the_place_where_one_is_is_a_bag(home: Home, name: str, tmp_path: Path, top: str) -> None:
+    bag = made_bag(tmp_path / "bag")
+    files = {top + str(p.relative_to(bag)): p.read_bytes() for p in sorted(bag.rglob("*")) if p.is_file()}
+    taken(home, tarred(home.inbox / f"{name}.tar", files))
+    assert set(originals(home, name)) == {"báo-cáo/quý-1.txt", "báo-cáo/quý-2.txt", "100%25.txt"}
 
 
 def test_an_empty_archive_is_refused(home: Home, name: str) -> None:

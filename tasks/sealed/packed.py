@@ -1,0 +1,45 @@
+"""What an archive holds, whatever packed it: its members, and the words for what is wrong with it."""
+
+from __future__ import annotations
+
+import lzma
+import struct
+import tarfile
+import zipfile
+import zlib
+from dataclasses import dataclass
+
+DAMAGE = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    struct.error,
+    NotImplementedError,  # zipfile's word for a compression that it does not know
+    ValueError,
+    OverflowError,
+    LookupError,
+    RuntimeError,
+    OSError,
+)
+"""What reading hostile bytes may raise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One member: its name's bytes in hexadecimal, its size as claimed, seconds since the epoch, what it is."""
+
+    name: str
+    size: int
+    mtime: int
+    kind: str
+    encrypted: bool
+
+
+class TooMuch(Exception):  # noqa: N818  it is what came
+    """More than was allowed; `of` what."""
+
+    def __init__(self, of: str) -> None:
+        super().__init__(of)
+        self.of = of

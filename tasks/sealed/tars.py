@@ -1,0 +1,209 @@
+"""TAR, plain or compressed: the files that its headers list, and whether it ends where a tar ends.
+
+Python's reader takes a broken header for the end of the archive. So what follows the last header is judged here: a tar
+that was cut, damaged or followed by something must not pass for a shorter one.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import math
+import os
+import tarfile
+from _compression import DecompressReader
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import IO, Any, cast
+
+from tasks.sealed.packed import Member, TooMuch
+
+LARGEST_PADDING = 16 << 20
+"""Bytes of zeros at the end: writers fill up a record, and no tape drive takes larger ones. More is a hole."""
+_LARGEST_HEADER = 16 << 20  # of a long name or of pax records, which are read as a whole
+_HEADER_ONLY = (
+    tarfile.GNUTYPE_LONGNAME,
+    tarfile.GNUTYPE_LONGLINK,
+    tarfile.XHDTYPE,
+    tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+)
+_KINDS = {
+    tarfile.SYMTYPE: "link",
+    tarfile.FIFOTYPE: "FIFO",
+    tarfile.CHRTYPE: "device",
+    tarfile.BLKTYPE: "device",
+}
+_GZIP = b"\x1f\x8b"
+_MAGIC: tuple[tuple[bytes, Callable[[], Any]], ...] = (
+    (b"BZh", bz2.BZ2Decompressor),
+    (b"\xfd7zXZ\x00", lzma.LZMADecompressor),
+)
+
+
+class Tar:
+    """A tar in a file; of a compressed one, no more than `most` bytes of content are unpacked."""
+
+    def __init__(self, file: IO[bytes], most: int) -> None:
+        """Raises TarError when it does not begin as a tar."""
+        stream = _unpacked(file)
+        self._stream = file if stream is None else cast(IO[bytes], _Counted(stream, most))
+        self._archive = tarfile.open(  # noqa: SIM115  it has nothing of its own to close
+            fileobj=self._stream, mode="r:", tarinfo=_Header, errorlevel=2, encoding="utf-8", errors="surrogateescape"
+        )
+
+    def listed(self) -> Iterator[tuple[int, Member]]:
+        """Every member but the folders, with its number. Raises DAMAGE, also when its end is not that of a tar."""
+        known: dict[str, tuple[int, str]] = {}
+        for number, info in self._headers():
+            if info.isdir():
+                continue
+            size, kind = known.get(_place(info.linkname), (0, "")) if info.islnk() else (info.size, _kind(info))
+            known[_place(info.name)] = size, kind
+            name = info.name.encode("utf-8", "surrogateescape")
+            mtime = int(info.mtime) if math.isfinite(info.mtime) else 0
+            yield number, Member(name.hex(), 0 if kind else size, mtime, kind, encrypted=False)
+        self._ended()
+
+    def faults(self) -> list[str]:
+        """What it holds besides: nothing, or `listed` has raised."""
+        return []
+
+    def contents(self, wanted: dict[int, int]) -> Iterator[tuple[int, Callable[[], IO[bytes]]]]:
+        """The members of these numbers, with what opens them; that raises DAMAGE."""
+        files: dict[str, tarfile.TarInfo] = {}
+        left = len(wanted)
+        for number, info in self._headers():
+            target = files.get(_place(info.linkname)) if info.islnk() else info
+            if target is not None and target.isreg():
+                files[_place(info.name)] = target
+            if number in wanted:
+                left -= 1
+                yield number, partial(self._content, info, target)
+            if not left:
+                return
+
+    def _content(self, info: tarfile.TarInfo, target: tarfile.TarInfo | None) -> IO[bytes]:
+        reader = self._archive.extractfile(target) if target is not None and target.isreg() else None
+        if reader is None:
+            raise tarfile.ExtractError(f"a second name of {info.linkname!r}, which is no file in it")
+        return reader
+
+    def _headers(self) -> Iterator[tuple[int, tarfile.TarInfo]]:
+        number = 0
+        while (info := self._archive.next()) is not None:
+            if info.size < 0:
+                raise tarfile.ReadError("a size below zero")  # the reader would go back, and never end
+            cast(Any, self._archive).members.clear()  # it keeps every header otherwise
+            yield number, info
+            number += 1
+
+    def _ended(self) -> None:
+        """POSIX wants two blocks of zeros at the end. One is enough here: no header looks like it. None is a cut."""
+        at = self._archive.offset
+        self._stream.seek(at)
+        tail = self._stream.read(LARGEST_PADDING + 1)
+        if tail[: tarfile.BLOCKSIZE].strip(b"\0"):
+            raise tarfile.ReadError(f"no header where the next file begins, at byte {at}")
+        if tail.strip(b"\0"):
+            raise tarfile.ReadError(f"something follows its end at byte {at}")
+        if len(tail) < tarfile.BLOCKSIZE:
+            raise tarfile.ReadError(f"it breaks off at byte {at}, without the mark of its end")
+        if len(tail) > LARGEST_PADDING:
+            raise tarfile.ReadError(f"nothing but zeros from byte {at} on")
+
+
+class _Header(tarfile.TarInfo):
+    """A header that may not lead back into the archive, nor fill the memory."""
+
+    __slots__ = ()
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> _Header:
+        """As TarInfo's. Raises TarError."""
+        header = super().frombuf(buf, encoding, errors)
+        if header.size < 0 or (header.type in _HEADER_ONLY and header.size > _LARGEST_HEADER):
+            raise tarfile.ReadError(f"a header of {header.size} bytes")
+        return header
+
+
+def _kind(info: tarfile.TarInfo) -> str:
+    return "" if info.isreg() else _KINDS.get(info.type, "special file")
+
+
+def _place(name: str) -> str:
+    return os.path.normpath(name)
+
+
+def _unpacked(file: IO[bytes]) -> IO[bytes] | None:
+    """What a compressed file unpacks to, and nothing may follow it but zeros; None when it is not compressed."""
+    head = file.read(8)
+    file.seek(0)
+    if head.startswith(_GZIP):
+        return cast(IO[bytes], gzip.GzipFile(fileobj=file))
+    make = next((make for magic, make in _MAGIC if head.startswith(magic)), None)
+    # Not BZ2File and LZMAFile: they say nothing of what follows.
+    return io.BufferedReader(DecompressReader(file, cast(Any, partial(_Strict, make)))) if make else None
+
+
+class _Strict:
+    """One stream of a compressed file; zeros before it are the padding of the one before."""
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self._stream = make()
+        self._begun = self._blank = False
+
+    def decompress(self, data: bytes, max_length: int = -1) -> bytes:
+        if not self._begun:
+            data = data.lstrip(b"\0")
+            self._blank = not data
+        if self._blank:
+            return b""
+        self._begun = True
+        return bytes(self._stream.decompress(data, max_length))
+
+    @property
+    def eof(self) -> bool:
+        return self._blank or bool(self._stream.eof)
+
+    @property
+    def needs_input(self) -> bool:
+        return bool(self._stream.needs_input)
+
+    @property
+    def unused_data(self) -> bytes:
+        return b"" if self._blank else bytes(self._stream.unused_data)
+
+
+class _Counted(io.RawIOBase):
+    """A stream that gives no more than is allowed, whatever a compressed file unpacks to; headers come on top."""
+
+    def __init__(self, stream: IO[bytes], most: int) -> None:
+        self._stream, self._most = stream, 2 * most + (1 << 30)
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._stream.read(size)
+        self._check()
+        return data
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        if whence == os.SEEK_SET and offset > self._most:
+            raise TooMuch("bytes")
+        found = self._stream.seek(offset, whence)
+        self._check()
+        return found
+
+    def tell(self) -> int:
+        return self._stream.tell()
+
+    def seekable(self) -> bool:
+        return True
+
+    def readable(self) -> bool:
+        return True
+
+    def _check(self) -> None:
+        if self._stream.tell() > self._most:
+            raise TooMuch("bytes")
