@@ -11,7 +11,7 @@ from tasks.config.home import home as the_home
 from tasks.report import phrases
 from tasks.sip.batch import in_inbox
 
-INBOX = [b.name for b in in_inbox(the_home().inbox)]
+INBOX = list(dict.fromkeys(b.name for b in in_inbox(the_home().inbox)))
 """The names in the inbox when the deployment was made; `perenne up` makes it anew."""
 
 

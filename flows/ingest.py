@@ -1,24 +1,27 @@
 """Flow: batches → version 1 of their AIPs, or a supplement. The originals are safe when this ends."""
 
 # No `from __future__ import annotations`: Prefect resolves the types where the decorator was made.
+import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from prefect import State, flow, get_run_logger, runtime
 from prefect.futures import PrefectFuture, wait
 from prefect.states import Completed, Failed
 
+from flows.ui import refused as refusals
 from flows.ui import states
 from flows.ui.run import put_down, run_id, threads, whole
 from flows.ui.stops import stops_clearly
 from tasks.aip.mend import mend
 from tasks.aip.progress import board
 from tasks.aip.space import Budget
+from tasks.config.home import Home
 from tasks.config.home import home as the_home
 from tasks.report import phrases
-from tasks.sip.batch import Batch, BatchError, batch
-from tasks.sip.ingest import Refused
+from tasks.sip.batch import Batch, at, batch
+from tasks.sip.naming import meant
+from tasks.sip.refusal import Refused, machines, refuse
 from tasks.sip.taking import Ingested
 from tasks.store.ocfl import Store
 from tasks.survey import survey
@@ -36,9 +39,10 @@ GROUPS_A_CORE = 8
     persist_result=False,
 )
 @stops_clearly
-def ingest(batches: list[str]) -> State:
+def ingest(batches: list[str], night: bool = False) -> State:
     """Copy, digest, record and store every batch; a batch that cannot be taken does not stop the others.
 
+    Each is a path as `tasks.sip.naming.told` writes it. A `night` does not read again what was refused as it is now.
     Asked to stop, it puts the batch in hand down; what was stored before is safe, and the next run does the rest.
     """
     home, log = the_home().prepare(), get_run_logger()
@@ -48,30 +52,35 @@ def ingest(batches: list[str]) -> State:
     board.begin("ingest", len(batches))
     found: list[Ingested | Refused] = []
     futures: list[PrefectFuture[Any]] = []
-    for group in _groups(batches, found):
+    for group in _groups(batches, found, home):
         named = phrases.batches([one.name for one in group])
-        futures.append(survey.submit(named, whole(group), whole(home), whole(store), run_id(), whole(budget)))
+        futures.append(
+            survey.submit(named, whole(group), whole(home), whole(store), run_id(), whole(budget), night=night)
+        )
     with put_down(futures):
         wait(futures)
     for future in futures:
         found += future.result()
     taken = [f for f in found if isinstance(f, Ingested)]
-    return _state(taken, [f for f in found if isinstance(f, Refused)])
+    return _state(taken, [f for f in found if isinstance(f, Refused)], night=night)
 
 
-def _groups(batches: Sequence[str], found: list[Ingested | Refused]) -> list[list[Batch]]:
+def _groups(batches: Sequence[str], found: list[Ingested | Refused], home: Home) -> list[list[Batch]]:
     """The batches for each task run; what is none is refused into `found`."""
     good = []
-    for path in dict.fromkeys(batches):
+    for parameter in dict.fromkeys(batches):
+        path, began = meant(parameter), time.time()
         try:
-            good.append(batch(Path(path)))
-        except BatchError as e:
-            found.append(Refused(path, str(e)))
+            good.append(batch(path))
+        except Exception as e:
+            if machines(e):
+                raise
+            found.append(refuse(at(path), e, home, run_id(), began=began))
     size = min(GROUP, -(-len(good) // (GROUPS_A_CORE * CORES))) or 1
     return [good[first : first + size] for first in range(0, len(good), size)]
 
 
-def _state(taken: list[Ingested], refused: list[Refused]) -> State:
+def _state(taken: list[Ingested], refused: list[Refused], *, night: bool) -> State:
     new = sum(i.new for i in taken)
     told = (
         f"{phrases.count(len(taken), 'batch', 'batches')}, {phrases.count(new, 'new original')} stored and read back."
@@ -79,6 +88,7 @@ def _state(taken: list[Ingested], refused: list[Refused]) -> State:
     data = (*taken, *refused)
     if board.stop.is_set():
         return states.put_down(told, data=data)
-    if refused:
-        return Failed(name="Stopped", message=f"{refused[0].batch}: {refused[0].why}", data=data)
+    news = refusals.news(refused, night=night)
+    if news and not (night and refusals.passing(news)):
+        return Failed(name="Stopped", message=refusals.sentences(news), data=data)
     return Completed(name="Done" if new else "Nothing to do", message=told, data=data)

@@ -13,7 +13,8 @@ from tasks.aip.progress import PutDown, board
 from tasks.aip.space import Budget
 from tasks.config.home import Home
 from tasks.sip.batch import Batch
-from tasks.sip.ingest import Refused, take_in
+from tasks.sip.ingest import take_in
+from tasks.sip.refusal import Refused
 from tasks.sip.taking import Ingested
 from tasks.store.ocfl import Store
 from tasks.tools.door import DoorClosed
@@ -27,6 +28,8 @@ def survey(
     store: Store,
     run: uuid.UUID,
     budget: Budget | None = None,
+    *,
+    night: bool = False,
 ) -> list[Ingested | Refused] | State:
     """Copy, digest and store each batch; one that cannot be taken does not stop the others.
 
@@ -36,7 +39,7 @@ def survey(
     try:
         for batch in batches:
             board.go_on()
-            found += take_in(batch, home, store, run, budget)
+            found += take_in(batch, home, store, run, budget, night=night)
             board.count()
     except DoorClosed as closed:
         return Cancelled(message=str(closed))

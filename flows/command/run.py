@@ -6,7 +6,6 @@ import logging
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -24,6 +23,8 @@ from tasks.premis.log import check_clock
 from tasks.report.stops import is_the_machines
 from tasks.report.summary import Summary, by_batch
 from tasks.sip.batch import batch as batch_at
+from tasks.sip.batch import place
+from tasks.sip.naming import told
 from tasks.tools.machine import fit
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def run(
     if (policy or reason) and not batches:
         raise typer.BadParameter("--policy and --reason go with the name of a batch; a night follows perenne.toml")
     home = _ready(policy)
-    wanted = [str(batch_at(_place(home, name)).path) for name in batches or []]
+    wanted = [told(batch_at(place(home.inbox, name)).path) for name in batches or []]
     policy = policy or home.settings().policy
 
     def start() -> State:
@@ -140,11 +141,6 @@ def _ready(policy: str) -> Home:
     fit(home)
     check_clock(home.log)
     return home
-
-
-def _place(home: Home, name: str) -> Path:
-    inbox = home.inbox / name
-    return inbox if "/" not in name and inbox.is_dir() else Path(name)
 
 
 def _finish(home: Home, start: Callable[[], State], *, json: bool) -> None:

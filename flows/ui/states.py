@@ -29,7 +29,7 @@ def finished(
     that it did not even look at all.
     """
     bad = sum(s.new if night else s.needing for s in summaries)
-    told = phrases.message(summaries)
+    told = phrases.message(summaries) if summaries else ""
     if board.stop.is_set() and (left or any(s.waiting for s in summaries)):
         return put_down(told, data=data)
     if bad:
@@ -45,7 +45,7 @@ def finished(
 
 def put_down(told: str, data: tuple[Any, ...] = ()) -> State:
     """One Ctrl-C: what is in order is, and the next run does the rest."""
-    return Cancelled(message=f"Stopped after the files in hand. {told}", data=data)
+    return Cancelled(message=f"Stopped after the files in hand. {told}".strip(), data=data)
 
 
 def nothing_ready(names: Sequence[str], minutes: int) -> State:

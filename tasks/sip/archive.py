@@ -18,7 +18,7 @@ from tasks.config.home import Home, Settings
 from tasks.premis import codes
 from tasks.premis.model import Limits, Trouble
 from tasks.sip import listing
-from tasks.sip.batch import BatchError, BatchRefused, Entry
+from tasks.sip.batch import BatchRefused, Entry
 from tasks.sip.listing import Member
 from tasks.store import disk
 from tasks.store.names import logical_path
@@ -64,8 +64,8 @@ def opened(path: Path, home: Home, room: Callable[[Sizes], None]) -> Iterator[Un
     """The content of an archive, in a folder that is removed at the end.
 
     `room` is told names and sizes of what will be unpacked, and raises Trouble when that is too much for our disks.
-    Raises BatchRefused with all that is wrong with it, before anything is unpacked; BatchError when it changes
-    meanwhile; OSError.
+    Raises BatchRefused with all that is wrong with it, before anything is unpacked, or when it changes meanwhile;
+    OSError.
     """
     door = shared(home.work, (home.store, home.inbox))
     before = path.stat()
@@ -78,7 +78,7 @@ def opened(path: Path, home: Home, room: Callable[[Sizes], None]) -> Iterator[Un
         container = _digested(path)
         after = path.stat()
         if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
-            raise BatchError(f"{path.name} changed while it was read. It is taken when nobody writes it any more.")
+            raise BatchRefused("source-changing", [])
         received = {m.entry.place: m.received for m in found if m.received}
         yield Unpacked(container, tuple(sorted(_told(found, wrong, folder))), folder, received)
     finally:

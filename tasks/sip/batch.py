@@ -1,24 +1,30 @@
-"""What a delivery is: its name, whether it is ready, what lies in it, and what its description says."""
+"""What a delivery is: its name, whether it is ready, and what lies in it."""
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import stat
-import tomllib
 import uuid
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 
 from tasks.premis import codes
 from tasks.premis.model import aip_id
+from tasks.sip.naming import meant, received, shown
 
 FAULTS_SHOWN = 20
 ENDINGS = (".tar.gz", ".tar.bz2", ".tar.xz", ".zip", ".tar", ".tgz", ".tbz2", ".txz")
 """Of the archives that are taken as deliveries; of two that fit, the longer comes first."""
+SPELLINGS = tuple(sorted({"".join(s) for e in ENDINGS for s in product(*zip(e, e.upper(), strict=True))}))
+"""The endings in every mixture of small and capital letters."""
 READY = b".ready"
 """An empty file of this name inside the batch, or `<batch>.ready` beside it, says that the delivery is complete."""
+SKEW_S = 60.0
+"""Clocks of two machines differ by so much without anything being wrong."""
 KINDS = {
     stat.S_IFDIR: "folder",
     stat.S_IFLNK: "link",
@@ -34,7 +40,13 @@ class BatchError(Exception):
 
 
 class BatchRefused(BatchError):  # noqa: N818  it is what happened to the delivery
-    """The delivery itself is at fault: `code` is a row of codes.toml, `faults` what is wrong, in order, of `total`."""
+    """The delivery itself is at fault: `code` is a row of codes.toml, `faults` what is wrong, in order, of `total`.
+
+    `known`: the log has said the same before. `passing`: it may be gone next time without a sign in the listing.
+    """
+
+    known = False
+    passing = False
 
     def __init__(self, code: str, faults: Sequence[str], total: int = 0, /, **detail: str) -> None:
         told = f"{codes.message(code, detail)} {codes.advice(code, detail)}"
@@ -48,7 +60,7 @@ class BatchRefused(BatchError):  # noqa: N818  it is what happened to the delive
 class Entry:
     """One thing in a batch: its raw name, and what `lstat` said. `kind` is "" for a file.
 
-    `place` is where it lies in the batch's folder, when that is not its name.
+    `place` is where it lies in the batch's folder, when that is not its name; `changed_ns` when it last changed at all.
     """
 
     raw: bytes
@@ -57,6 +69,7 @@ class Entry:
     kind: str = ""
     fault: str = ""
     place: bytes = b""
+    changed_ns: int = field(default=0, compare=False)
 
     @property
     def at(self) -> bytes:
@@ -65,17 +78,8 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Description:
-    """What `<batch>.toml` beside the batch says of it; every key may be missing."""
-
-    languages: str = ""
-    producer: str = ""
-    title: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Batch:
-    """One delivery. The same name always means the same AIP."""
+    """One delivery. The same name always means the same AIP; it is a logical path, so that every page can show it."""
 
     name: str
     path: Path
@@ -90,36 +94,100 @@ class Batch:
         """The AIP that this batch becomes or adds to."""
         return aip_id(self.name)
 
+    def beside(self, ending: str) -> Path:
+        """The file beside the delivery that is called like it; no file system may be able to hold so long a name."""
+        return self.path.with_name(f"{received(self.name)}{ending}")
+
+
+def unfit(what: str) -> BatchRefused:
+    """The refusal of a delivery for a reason that has no code of its own."""
+    return BatchRefused("batch-unfit", [], what=what)
+
+
+def unreadable(name: str, error: OSError) -> BatchRefused:
+    """The refusal of a delivery of which something that must be read cannot be."""
+    why = "it is a link" if error.errno == errno.ELOOP else error.strerror or str(error)
+    return unfit(f"{name} cannot be read: {why}")
+
 
 def batch(path: Path) -> Batch:
-    """The batch of a folder or an archive. Raises BatchError when it is none, or another is called the same."""
+    """The batch of a folder or an archive.
+
+    Raises BatchError when it is neither, BatchRefused when it cannot be looked at or another is called the same.
+    """
     path = Path(os.path.abspath(path))
-    name = _name(path)
+    try:
+        name = _name(path)
+    except OSError as e:
+        raise unreadable(shown(path.name), e) from e
     if name is None:
-        raise BatchError(f"{path} is neither a folder nor one of {', '.join(ENDINGS)}. Name one delivery.")
-    others = (path.with_name(name + ending) for ending in ("", *ENDINGS, *map(str.upper, ENDINGS)))
-    if same := [p.name for p in others if p.name != path.name and _name(p) == name]:
-        raise BatchError(f"{path.name} and {', '.join(same)} are called the same. Rename one of them.")
-    return Batch(name, path)
+        raise BatchError(f"{shown(path)} is neither a folder nor one of {', '.join(ENDINGS)}. Name one delivery.")
+    one = Batch(name, path)
+    if same := [p.name for p in map(one.beside, ("", *SPELLINGS)) if _is_another(p, one)]:
+        raise unfit(f"{', '.join(map(shown, sorted([path.name, *same])))} are called the same; rename all but one")
+    return one
+
+
+def at(path: Path) -> Batch:
+    """What the delivery at a path is called, whatever is the matter with it."""
+    path = Path(os.path.abspath(path))
+    return Batch(shown(_stem(path.name) or path.name or "/"), path)
 
 
 def _name(path: Path) -> str | None:
     """What a delivery is called: a folder as it is, an archive without its ending; None when it is neither."""
-    if path.is_symlink():
+    try:
+        mode = os.lstat(path).st_mode
+    except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
-    if path.is_dir():
-        return path.name
-    ending = next((e for e in ENDINGS if path.name.lower().endswith(e)), "")
-    return path.name[: -len(ending)] if path.is_file() and 0 < len(ending) < len(path.name) else None
+    called = path.name if stat.S_ISDIR(mode) else _stem(path.name) if stat.S_ISREG(mode) else ""
+    return shown(called) if called else None
+
+
+def _stem(name: str) -> str:
+    """The name of an archive without its ending; "" when it has none of ours."""
+    ending = next((e for e in ENDINGS if name.lower().endswith(e)), "")
+    return name[: -len(ending)] if ending else ""
+
+
+def _is_another(path: Path, one: Batch) -> bool:
+    """Whether a path is a delivery of the same name, and not the same one on a disk that ignores case."""
+    if path.name == one.path.name or not os.path.lexists(path) or _name(path) != one.name:
+        return False
+    return path.name.lower() != one.path.name.lower() or not path.samefile(one.path)
+
+
+def place(inbox: Path, name: str) -> Path:
+    """The delivery that a person or a run names: in the inbox by its name or its file's, else a path.
+
+    A path may be written as Perenne shows it, with `%XX` for bytes that are not UTF-8.
+    """
+    if "/" not in name:
+        for same in (lambda b: b.path.name == name, lambda b: b.name == name):
+            if found := next(filter(same, in_inbox(inbox)), None):
+                return found.path
+    path = meant(name)
+    return path if "%" not in name or os.path.lexists(path) else received(name)
 
 
 def in_inbox(inbox: Path) -> list[Batch]:
-    """Every folder and archive of the inbox, by name; hidden ones are somebody's working files."""
+    """Every folder and archive of the inbox, by name; hidden ones are somebody's working files.
+
+    What cannot even be looked at is among them: to be refused, not to be passed over.
+    """
     if not inbox.is_dir():
         return []
-    return [
-        Batch(name, p) for p in sorted(inbox.iterdir()) if not p.name.startswith(".") and (name := _name(p)) is not None
-    ]
+    found = []
+    for path in sorted(inbox.iterdir()):
+        if path.name.startswith("."):
+            continue
+        try:
+            name = _name(path)
+        except OSError:
+            name = at(path).name
+        if name is not None:
+            found.append(Batch(name, path))
+    return found
 
 
 def not_taken(inbox: Path) -> list[str]:
@@ -127,46 +195,51 @@ def not_taken(inbox: Path) -> list[str]:
     if not inbox.is_dir():
         return []
     batches = in_inbox(inbox)
-    taken, names = {b.path.name for b in batches}, {b.name for b in batches}
-    return [
-        p.name
-        for p in sorted(inbox.iterdir())
-        if p.name not in taken and not p.name.startswith(".") and not _belongs(p.name, names)
-    ]
+    belong = {b.path.name for b in batches} | {b.beside(end).name for b in batches for end in (".toml", ".ready")}
+    return [shown(p.name) for p in sorted(inbox.iterdir()) if p.name not in belong and not p.name.startswith(".")]
 
 
-def _belongs(name: str, batches: set[str]) -> bool:
-    return any(name == f"{b}{end}" for b in batches for end in (".toml", ".ready"))
+def ready(one: Batch, *, quiet_s: float, now: float, warn: Callable[[str], object] = lambda _: None) -> bool:
+    """Whether the delivery is complete: marked so, or unchanged for `quiet_s` seconds (`now` since the epoch).
 
-
-def ready(one: Batch, *, quiet_s: float, now: float) -> bool:
-    """Whether the delivery is complete: marked so, or unchanged for `quiet_s` seconds (`now` since the epoch)."""
-    if (one.path / os.fsdecode(READY)).exists() or one.path.with_name(one.name + ".ready").exists():
-        return True
-    if one.packed:
-        return now - one.path.stat().st_mtime >= quiet_s
-    newest = max((os.lstat(p).st_mtime for p in _folders(os.fsencode(one.path))), default=now)
-    newest = max([newest, *(e.mtime_ns / 1e9 for e in walk(one))])
+    A time that is still to come says nothing: when the file was last changed at all counts then, and `warn` is told.
+    """
+    for mark in (one.path / os.fsdecode(READY), one.beside(".ready")):
+        if os.path.exists(mark):  # noqa: PTH110  of a name that is too long it says that it is not there
+            return True
+    root = os.fsencode(one.path)
+    own = os.lstat(root)
+    newest, ahead = 0.0, Entry(b"", 0, 0)
+    for e in (Entry(b"", 0, own.st_mtime_ns, changed_ns=own.st_ctime_ns), *(() if one.packed else _walk(root))):
+        at_s = e.mtime_ns / 1e9
+        newest = max(newest, at_s if at_s <= now else e.changed_ns / 1e9)
+        ahead = max(ahead, e, key=lambda one: one.mtime_ns)
+    if ahead.mtime_ns / 1e9 > now + SKEW_S:
+        where = f"{one.name}/{shown(os.fsdecode(ahead.raw))}" if ahead.raw else one.name
+        warn(f"{where} is dated in the future. When it was last changed here counts instead.")
     return now - newest >= quiet_s
 
 
 def walk(one: Batch) -> tuple[Entry, ...]:
     """Everything in the batch in a fixed order: files and what is no file. Folders count only when unreadable.
 
-    Of an archive that is the archive itself. Raises BatchError when the batch itself cannot be listed.
+    Of an archive that is the archive itself. Raises BatchRefused when the batch itself cannot be listed.
     """
     root = os.fsencode(one.path)
-    if one.packed:
-        seen = os.lstat(root)
-        return (Entry(os.fsencode(one.path.name), seen.st_size, seen.st_mtime_ns),)
     try:
+        if one.packed:
+            seen = os.lstat(root)
+            name = os.fsencode(one.path.name)
+            return (Entry(name, seen.st_size, seen.st_mtime_ns, changed_ns=seen.st_ctime_ns),)
         os.listdir(root)
     except OSError as e:
-        raise BatchError(f"{one.name} cannot be read: {e.strerror}. Give Perenne the right to read it.") from e
-    return tuple(sorted(e for e in _walk(root) if not (e.raw == READY and e.size == 0)))
+        raise unreadable("it", e) from e
+    found = (e for e in _walk(root) if e.fault or e.kind != "folder")
+    return tuple(sorted(e for e in found if not (e.raw == READY and e.size == 0)))
 
 
 def _walk(root: bytes) -> Iterator[Entry]:
+    """Everything below a folder, its folders too; one that cannot be listed comes again, with its fault."""
     waiting = [b""]
     while waiting:  # no recursion: a delivery may be deeper than Python's stack
         below = waiting.pop()
@@ -184,15 +257,8 @@ def _walk(root: bytes) -> Iterator[Entry]:
                 continue
             if stat.S_ISDIR(status.st_mode):
                 waiting.append(raw)
-            else:
-                kind = "" if stat.S_ISREG(status.st_mode) else KINDS.get(stat.S_IFMT(status.st_mode), "special file")
-                yield Entry(raw, status.st_size, status.st_mtime_ns, kind)
-
-
-def _folders(root: bytes) -> Iterator[bytes]:
-    yield root
-    for folder, names, _ in os.walk(root):
-        yield from (os.path.join(folder, n) for n in names)
+            kind = "" if stat.S_ISREG(status.st_mode) else KINDS.get(stat.S_IFMT(status.st_mode), "special file")
+            yield Entry(raw, status.st_size, status.st_mtime_ns, kind, changed_ns=status.st_ctime_ns)
 
 
 def listing_digest(entries: tuple[Entry, ...]) -> str:
@@ -201,18 +267,3 @@ def listing_digest(entries: tuple[Entry, ...]) -> str:
     for e in entries:
         digest.update(b"%s\0%d\0%d\0%s\0" % (e.raw, e.size, e.mtime_ns, e.kind.encode()))
     return digest.hexdigest()
-
-
-def describe(one: Batch) -> Description:
-    """The description beside the batch. Raises BatchError when it is there and cannot be read."""
-    path = one.path.with_name(one.name + ".toml")
-    if not path.exists():
-        return Description()
-    try:
-        given = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as e:
-        raise BatchError(f"{path.name} cannot be read: {e}") from e
-    known = Description.__dataclass_fields__
-    if wrong := [k for k, v in given.items() if k not in known or not isinstance(v, str)]:
-        raise BatchError(f"{path.name}: {', '.join(wrong)} cannot be used. Known texts: {', '.join(known)}.")
-    return Description(**given)

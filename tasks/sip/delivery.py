@@ -14,7 +14,7 @@ from tasks.sip import archive
 from tasks.sip import bag as bags
 from tasks.sip.archive import Container
 from tasks.sip.bag import Bag
-from tasks.sip.batch import Batch, BatchError, BatchRefused, Entry
+from tasks.sip.batch import Batch, BatchRefused, Entry, unfit
 from tasks.sip.faults import Faults
 
 
@@ -66,7 +66,7 @@ def _bag(whole: Delivery, root: bytes) -> Delivery:
     bag = bags.read(whole.root, bags.below(root, whole.entries))
     faults = bag.verify()
     if not faults.count and not bag.payload:
-        raise BatchError("The bag holds no file. Ask the producer whether the delivery is complete.")
+        raise unfit("the bag holds no file")
     if faults.count:
         raise _refused(faults)
     return Delivery(bag.payload, whole.root, bag, whole.container)
@@ -75,5 +75,8 @@ def _bag(whole: Delivery, root: bytes) -> Delivery:
 def _refused(faults: Faults) -> BatchRefused:
     told, count = faults.words(), str(faults.count)
     if faults.broken:
-        return BatchRefused("bag-invalid", told, faults.count, count=count, first=told[0])
-    return BatchRefused("bag-mismatch", told, faults.count, count=count)
+        refused = BatchRefused("bag-invalid", told, faults.count, count=count, first=told[0])
+    else:
+        refused = BatchRefused("bag-mismatch", told, faults.count, count=count)
+    refused.passing = any("cannot be read: " in one for one in told)  # a disk or a share that was away
+    return refused

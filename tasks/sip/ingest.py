@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import os
 import time
 import uuid
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from tasks.aip.busy import BUSY, busy, sentence
+from tasks.aip.busy import BUSY, busy
 from tasks.aip.ledger import ORIGINALS, About
 from tasks.aip.progress import PutDown
 from tasks.aip.space import Budget, Sizes, holding, taking
-from tasks.config.home import PERENNE, Home
+from tasks.config.home import Home
 from tasks.config.locks import aip_lock
 from tasks.premis import codes, log
-from tasks.premis.log import LogError
-from tasks.premis.model import EventType, Outcome, Trouble, aip_id
-from tasks.premis.recorder import Recorder
-from tasks.sip.batch import Batch, BatchError, BatchRefused, Description, describe, listing_digest, walk
+from tasks.premis.model import EventType, Trouble, aip_id
+from tasks.sip import refusal
+from tasks.sip.batch import Batch, BatchRefused, listing_digest, unfit, walk
 from tasks.sip.delivery import Delivery, opened
+from tasks.sip.description import Description, describe
 from tasks.sip.parts import Part, cut, stored
+from tasks.sip.refusal import PASSING, Refused, put_off, refuse
 from tasks.sip.taking import Ingested, Taking, look_alikes
 from tasks.store.errors import StoreBroken, StoreError
 from tasks.store.names import logical_path
@@ -34,91 +34,94 @@ from tasks.store.ocfl import Store
 _LOG = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """A batch that was not taken, and why."""
-
-    batch: str
-    why: str
-    code: str = ""
-
-
-FAULTS_RECORDED = 1000
-PASSING = ("source-changing", "source-unreadable")
-"""Troubles that may be gone next time without a sign in the listing."""
-
-
 def take_in(
-    batch: Batch, home: Home, store: Store, run: uuid.UUID, budget: Budget | None = None
+    batch: Batch, home: Home, store: Store, run: uuid.UUID, budget: Budget | None = None, *, night: bool = False
 ) -> tuple[Ingested | Refused, ...]:
     """`ingest` of one batch among many: whatever is the matter with it is its result, and the others go on.
 
     Raises PutDown when the run is to stop.
     """
+    began = time.time()
     try:
-        done = ingest(batch, home, store, run, budget)
+        done = ingest(batch, home, store, run, budget, night=night)
     except BatchRefused as e:
-        return (Refused(batch.name, str(e), e.code),)
-    except BatchError as e:
-        return (Refused(batch.name, str(e)),)
+        return (refusal.told(batch, e),)
     except Trouble as e:
         if e.code not in ("space", BUSY):  # a smaller batch may fit, and nobody works on the others
             raise
-        return (Refused(batch.name, sentence(e), e.code),)
+        return (put_off(batch, e),)
     except PutDown:
         raise
     except Exception as e:
         if not _is_the_batchs(e, batch):
             raise  # the machine's trouble stops the run
         _LOG.exception("%s", batch.name)
-        return (Refused(batch.name, str(e) or type(e).__name__),)
+        if isinstance(e, StoreBroken):
+            return (put_off(batch, Trouble("store-broken", what=str(e))),)
+        return (refuse(batch, e, home, run, began=began),)
     # What a part refused is told by the batch's other parts, which share its log.
-    return tuple(i for i in done if i.version) or (Refused(batch.name, _nothing(done[0])),)
+    return tuple(i for i in done if i.version) or (_nothing(batch, done, home, run),)
 
 
 def _is_the_batchs(error: Exception, batch: Batch) -> bool:
     """Whether only this batch is concerned: our own code broke on it, or its own disk fails."""
     if isinstance(error, StoreBroken):
         return True
+    if refusal.machines(error):
+        return False
     if not isinstance(error, OSError):
-        return not isinstance(error, Trouble | LogError | StoreError | MemoryError)
+        return not isinstance(error, StoreError)
     return isinstance(error.filename, str | bytes) and Path(os.fsdecode(error.filename)).is_relative_to(batch.path)
 
 
-def _nothing(found: Ingested) -> str:
-    """Why there is no AIP: not one of the things that came could be stored."""
-    first = found.troubles[0]
-    seen = codes.message(first.code, first.detail)
-    return f"nothing in it could be stored. First of {len(found.troubles)}: {seen}"
+def _nothing(batch: Batch, done: Sequence[Ingested], home: Home, run: uuid.UUID) -> Refused:
+    """There is no AIP: not one of the things that came could be stored. Each was recorded where it was new."""
+    first, count = done[0].troubles[0], sum(len(one.troubles) for one in done)
+    why = f"nothing in it could be stored. First of {count}: {codes.message(first.code, first.detail)}"
+    events = log.read_many(home.log, [one.aip for one in done])
+    new = any(e.run == run and e.type is EventType.INGESTION for some in events.values() for e in some)
+    return Refused(batch.name, why, first.code, not new)
 
 
 def ingest(
-    batch: Batch, home: Home, store: Store, run: uuid.UUID, budget: Budget | None = None
+    batch: Batch, home: Home, store: Store, run: uuid.UUID, budget: Budget | None = None, *, night: bool = False
 ) -> tuple[Ingested, ...]:
     """Copy, digest, record and store one batch as one AIP, or as several when it is too large for one.
 
-    The same batch again costs a walk and nothing else. Raises BatchError when the batch cannot be taken as a whole,
-    Trouble "store-busy" when another run holds one of its AIPs; with a `budget`, "space" when its disks cannot take it.
+    The same batch again costs a walk and nothing else; so does, at `night`, one that was refused as it is. Raises
+    BatchRefused when the batch cannot be taken as a whole, once that is recorded; Trouble "store-busy" when another
+    run holds one of its AIPs; with a `budget`, "space" when its disks cannot take it.
     """
     with _held(home, batch.aip, run):
-        entries, description = walk(batch), describe(batch)
-        if not entries:
-            raise BatchError(f"{batch.name} holds no file. Ask the producer whether the delivery is complete.")
-        parts = stored(batch.name, store)
-        seen = home.work / "seen" / f"{batch.aip}.json"
-        digest = f"{listing_digest(entries)} {description}"
-        if parts and _seen(seen) == _with_store(digest, parts):
-            return tuple(Ingested(batch.name, p.aip, p.version, len(p.known), 0) for p in parts)
-        room = partial(_promise, budget, home, parts, packed=batch.packed)
-        began = time.time()
+        began, seen, judged = time.time(), home.work / "seen" / f"{batch.aip}.json", ""
         try:
+            entries, description = walk(batch), describe(batch)
+            if not entries:
+                raise unfit("it holds no file")
+            parts = stored(batch.name, store)
+            digest = f"{listing_digest(entries)} {description}"
+            judged = refusal.judged(digest, entries, home)
+            if night and (known := refusal.remembered(seen, judged)):
+                raise known
+            if parts and refusal.read(seen).get("listing") == _with_store(digest, parts):
+                return tuple(Ingested(batch.name, p.aip, p.version, len(p.known), 0) for p in parts)
+            room = partial(_promise, budget, home, parts, packed=batch.packed)
             with opened(batch, entries, home, room) as delivery:
                 done = _parted(batch, delivery, description, parts, home, store, run)
         except BatchRefused as refused:
-            _record_refusal(batch, refused, home, run, began)
+            if not refused.known:
+                refused.known = refusal.record(batch, refused, home, run, began)
+                if judged and not refused.passing and refused.code not in PASSING:
+                    refusal.remember(seen, judged, refused)
             raise
-        if not any(t.code in PASSING for one in done for t in one.troubles):
-            _remember(seen, _with_store(digest, stored(batch.name, store)))
+        troubles = [t for one in done for t in one.troubles]
+        # What an archive holds damaged stays so until the archive is another.
+        if any(t.code in (PASSING[:1] if batch.packed else PASSING) for t in troubles):
+            return done
+        if any(one.version for one in done):
+            refusal.write(seen, {"listing": _with_store(digest, stored(batch.name, store))})
+        else:
+            refusal.remember(seen, judged, BatchRefused(troubles[0].code, [], **troubles[0].detail))
         return done
 
 
@@ -159,18 +162,6 @@ def _parted(
     return tuple(done)
 
 
-def _record_refusal(batch: Batch, refused: BatchRefused, home: Home, run: uuid.UUID, began: float) -> None:
-    """One event about the AIP that did not come to be; not again while the delivery and its faults are the same."""
-    detail = {"batch": batch.name, **refused.detail, "faults": "\n".join(refused.faults[:FAULTS_RECORDED])}
-    told = [e for e in log.read_many(home.log, [batch.aip])[batch.aip] if e.type is EventType.INGESTION]
-    if told and (told[-1].code, told[-1].detail) == (refused.code, detail):
-        return
-    event = Recorder(run, batch.aip).event(
-        EventType.INGESTION, Outcome.FAIL, began=began, code=refused.code, detail=detail, agents=(PERENNE,)
-    )
-    log.append([event], home.log, name="refused")
-
-
 @contextlib.contextmanager
 def _held(home: Home, aip: uuid.UUID, run: uuid.UUID, *, but: uuid.UUID | None = None) -> Iterator[None]:
     """Hold the AIP, unless it is the one held already. Raises Trouble "store-busy" when another run has it."""
@@ -181,16 +172,3 @@ def _held(home: Home, aip: uuid.UUID, run: uuid.UUID, *, but: uuid.UUID | None =
         if not held:
             raise busy(home, aip)
         yield
-
-
-def _seen(path: Path) -> str:
-    try:
-        return str(json.loads(path.read_text())["listing"])
-    except (OSError, ValueError, KeyError):
-        return ""
-
-
-def _remember(path: Path, digest: str) -> None:
-    """A cache: when it is lost, the next run reads the batch once more and finds that it knows it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"listing": digest}))

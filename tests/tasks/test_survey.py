@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tasks.config.home import Home
 from tasks.sip.batch import Batch
-from tasks.sip.ingest import Refused
+from tasks.sip.refusal import Refused
 from tasks.sip.taking import Ingested
 from tasks.store.ocfl import Store
 from tasks.survey import survey

@@ -17,7 +17,8 @@ from tasks.config.home import Home
 from tasks.premis import log
 from tasks.premis.model import Trouble, aip_id
 from tasks.sip.batch import batch
-from tasks.sip.ingest import Refused, take_in
+from tasks.sip.ingest import take_in
+from tasks.sip.refusal import Refused
 from tasks.sip.taking import Ingested
 from tasks.store.ocfl import Store
 from tests.tasks.aip.pipeline import Pipeline

@@ -1,0 +1,184 @@
+"""A delivery refused as a whole has a code and one event; a night does not read it again until something changes."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import uuid
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tasks.config.home import Home
+from tasks.premis import log
+from tasks.premis.model import Outcome, aip_id
+from tasks.report.standing import refusals
+from tasks.sip.batch import Batch, batch
+from tasks.sip.ingest import take_in
+from tasks.sip.refusal import Refused, refuse
+from tasks.sip.taking import Ingested
+from tasks.store.ocfl import Store
+from tasks.tools import shared
+from tests.tasks.sip.test_bag import made as made_bag
+
+NAME = "lô"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Home]:
+    yield Home(tmp_path / "home").prepare()
+    shared.close()
+
+
+def take(home: Home, path: Path, *, night: bool = False) -> Ingested | Refused:
+    (done,) = take_in(batch(path), home, Store(home.store), uuid.uuid4(), night=night)
+    return done
+
+
+def events(home: Home) -> list[tuple[str, Outcome]]:
+    return [(e.code, e.outcome) for e in log.read_many(home.log, [aip_id(NAME)])[aip_id(NAME)]]
+
+
+def empty(root: Path) -> None:
+    (root / "folder").mkdir()
+
+
+def misdescribed(root: Path) -> None:
+    (root / "a").write_bytes(b"a")
+    root.with_name(f"{NAME}.toml").write_text("title = ")
+
+
+def oversized_count(root: Path) -> None:
+    made_bag(root)
+    (root / "bag-info.txt").write_text(f"Payload-Oxum: {'9' * 5000}.1\n")
+
+
+def linked_tag(root: Path) -> None:
+    made_bag(root)
+    (root / "bag-info.txt").rename(root.with_name(".elsewhere"))
+    (root / "bag-info.txt").symlink_to("../.elsewhere")
+
+
+def empty_bag(root: Path) -> None:
+    made_bag(root, {})
+
+
+@pytest.mark.provokes("batch-unfit")
+@pytest.mark.parametrize("lay", [empty, misdescribed, oversized_count, linked_tag, empty_bag])
+def test_whatever_is_wrong_with_a_delivery_as_a_whole_has_a_code_and_one_event(
+    home: Home, lay: Callable[[Path], None]
+) -> None:
+    root = home.inbox / NAME
+    root.mkdir()
+    lay(root)
+    first, second = take(home, root), take(home, root)
+    assert isinstance(first, Refused)
+    assert first.code in {"batch-unfit", "bag-invalid", "bag-mismatch"}
+    assert (first.known, second.known) == (False, True)
+    assert events(home) == [(first.code, Outcome.FAIL)]
+    assert refusals(home, [NAME])[NAME].code == first.code
+
+
+def test_a_delivery_that_could_not_be_looked_at_is_recorded_like_any_other(home: Home) -> None:
+    one = Batch(NAME, home.inbox / NAME)
+    error = OSError(5, os.strerror(5), str(one.path / "sub" / "a"))
+    done = [refuse(one, error, home, uuid.uuid4(), began=time.time()) for _ in range(2)]
+    assert [(d.code, d.known) for d in done] == [("batch-unfit", False), ("batch-unfit", True)]
+    assert "sub/a cannot be read: Input/output error" in done[0].why
+    assert events(home) == [("batch-unfit", Outcome.FAIL)]
+
+
+def forget(home: Home) -> None:
+    for path in (home.work / "seen").iterdir():
+        path.unlink()
+
+
+def read() -> int:
+    """How many bytes this process has read so far."""
+    return int(Path("/proc/self/io").read_text().split()[1])
+
+
+def test_a_refused_bag_is_not_read_again_by_night_and_always_by_name(home: Home) -> None:
+    large = 8 << 20
+    root = made_bag(home.inbox / NAME, {"a": bytes(large)})
+    (root / "data" / "a").write_bytes(b"x" * large)
+    first = take(home, root, night=True)
+    assert (first.code, first.known) == ("bag-mismatch", False)
+    before = read()
+    again = take(home, root, night=True)
+    assert read() - before < large
+    assert (again.code, again.why, again.known) == (first.code, first.why, True)
+    before = read()
+    assert take(home, root) == again
+    assert read() - before >= large
+    assert events(home) == [("bag-mismatch", Outcome.FAIL)]
+
+
+def test_a_refused_bag_is_judged_again_by_night_once_it_is_mended(home: Home) -> None:
+    root = made_bag(home.inbox / NAME)
+    wrong = root / "data" / "100%.txt"
+    before = wrong.stat()
+    wrong.write_bytes(b"thrxx")
+    os.utime(wrong, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert take(home, root, night=True).code == "bag-mismatch"
+    wrong.write_bytes(b"three")
+    os.utime(wrong, ns=(before.st_atime_ns, before.st_mtime_ns))  # the time of change tells it
+    assert take(home, root, night=True).version == 1
+
+
+def test_a_memory_that_is_lost_costs_a_reading_and_makes_no_news(home: Home) -> None:
+    root = made_bag(home.inbox / NAME)
+    (root / "data" / "100%.txt").write_bytes(b"thrxx")
+    first = take(home, root, night=True)
+    forget(home)
+    again = take(home, root, night=True)
+    assert (first.known, again.known, again.why) == (False, True, first.why)
+    assert len(events(home)) == 1
+
+
+def test_other_limits_judge_a_refused_delivery_again(home: Home) -> None:
+    root = made_bag(home.inbox / NAME)
+    (root / "data" / "100%.txt").write_bytes(b"thrxx")
+    take(home, root, night=True)
+    (memory,) = (home.work / "seen").iterdir()
+    before = json.loads(memory.read_text())["judged"]
+    (home.root / "perenne.toml").write_text("archive_max_gb = 9\n")
+    take(home, root, night=True)
+    assert json.loads(memory.read_text())["judged"] != before
+
+
+def harmed(path: Path, *, every: bool) -> Path:
+    """A ZIP whose members, or the first of them, are damaged."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        for name in ("a.txt",) if every else ("a.txt", "b.txt"):
+            archive.writestr(name, f"content of {name}")
+    data = path.read_bytes()
+    path.write_bytes(data.replace(b"content of a", b"contest of a", 1))
+    return path
+
+
+def unpacked(home: Home) -> int:
+    """When an archive was last unpacked: the folder changes with each."""
+    return (home.work / "unpacked").stat().st_mtime_ns
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("every", [False, True])
+def test_an_archive_with_a_damaged_member_is_unpacked_once_and_not_each_night(home: Home, every: bool) -> None:
+    path = harmed(home.inbox / f"{NAME}.zip", every=every)
+    first = take(home, path, night=True)
+    once, told = unpacked(home), events(home)
+    second = take(home, path, night=True)
+    assert unpacked(home) == once
+    assert events(home) == told
+    assert "source-unreadable" in [code for code, _ in told]
+    if every:
+        assert (first.code, first.known) == ("source-unreadable", False)
+        assert (second.code, second.known) == ("source-unreadable", True)
+        assert take(home, path).known
+        assert unpacked(home) > once
+    else:
+        assert (first.version, second.version, second.new) == (1, 1, 0)
