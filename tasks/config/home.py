@@ -102,11 +102,13 @@ class Home:
     def settings(self) -> Settings:
         """The settings of `perenne.toml`, or the defaults. Raises ConfigError naming what is wrong."""
         path = self.root / "perenne.toml"
-        if not path.exists():
+        if not path.exists() and not path.is_symlink():
             return Settings()
+        if not path.is_file():  # a pipe would be waited for, a device read without end
+            raise ConfigError(f"{path} is not a file.")
         try:
             given = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
+        except (ValueError, RecursionError) as e:
             raise ConfigError(f"{path}: {e}") from e
         return _checked(given, path)
 

@@ -51,6 +51,9 @@ def find(name: str, home: Home | None) -> Path:
     for path in (*own, Path(name)):
         if path.is_file():
             return path
+    for path in own:
+        if path.is_symlink() or path.exists():  # the archive's own rules are meant, and not ours of the same name
+            raise PolicyError(name, [Fault(0, "-", f"{path} is not a file", "Put the policy there as a plain file.")])
     if name == "default":
         return DEFAULT
     raise PolicyError(
@@ -63,7 +66,7 @@ def load(path: Path) -> Policy:
     try:
         text = path.read_text(encoding="utf-8")
         table = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
+    except (ValueError, RecursionError) as e:
         raise PolicyError(path.name, [Fault(_toml_line(e), "-", str(e), "Mend the TOML of this line.")]) from e
     reader = _Reader(path.name, _lines(text))
     rules = [reader.rule(number, row) for number, row in enumerate(table.get("rule", []))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -31,3 +32,19 @@ def test_a_typo_and_a_wrong_type_are_told_at_once(tmp_path: Path) -> None:
         Home(tmp_path).settings()
     assert "langauges" in str(refused.value)
     assert "chunk_files = '3': must be int" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "lay", [os.mkfifo, Path.mkdir, lambda path: path.symlink_to("/dev/zero"), lambda path: path.symlink_to("nowhere")]
+)
+def test_settings_that_are_no_file_are_refused_and_never_waited_for(tmp_path: Path, lay) -> None:
+    lay(tmp_path / "perenne.toml")
+    with pytest.raises(ConfigError, match="is not a file"):
+        Home(tmp_path).settings()
+
+
+@pytest.mark.parametrize("value", ["9" * 5000, "[" * 100_000])
+def test_settings_that_no_parser_can_hold_are_refused(tmp_path: Path, value: str) -> None:
+    (tmp_path / "perenne.toml").write_text(f"chunk_files = {value}\n")
+    with pytest.raises(ConfigError):
+        Home(tmp_path).settings()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -134,6 +135,21 @@ def test_a_policy_of_the_home_goes_before_ours(tmp_path: Path) -> None:
     own.parent.mkdir()
     own.write_text(GOOD)
     assert find("default", Home(tmp_path)) == own
+
+
+@pytest.mark.parametrize("lay", [os.mkfifo, Path.mkdir, lambda path: path.symlink_to("nowhere")])
+def test_a_policy_of_the_home_that_is_no_file_is_refused_and_not_passed_over(tmp_path: Path, lay) -> None:
+    own = tmp_path / "policies" / "default.toml"
+    own.parent.mkdir()
+    lay(own)
+    with pytest.raises(PolicyError, match="is not a file"):
+        find("default", Home(tmp_path))
+
+
+@pytest.mark.parametrize("value", ["9" * 5000, "[" * 100_000])
+def test_a_policy_that_no_parser_can_hold_is_refused(tmp_path: Path, value: str) -> None:
+    with pytest.raises(PolicyError):
+        load(written(tmp_path, f"id = {value}"))
 
 
 def test_a_comment_changes_no_digest_and_a_parameter_does(tmp_path: Path) -> None:
