@@ -93,7 +93,7 @@ def ingest(
     run holds one of its AIPs; with a `budget`, "space" when its disks cannot take it.
     """
     with _held(home, batch.aip, run):
-        began, seen, judged = time.time(), home.work / "seen" / f"{batch.aip}.json", ""
+        began, seen, judged = time.time(), refusal.memory(home, batch), ""
         try:
             entries, description = walk(batch), describe(batch)
             if not entries:
@@ -114,6 +114,8 @@ def ingest(
                 if judged and not refused.passing and refused.code not in PASSING:
                     refusal.remember(seen, judged, refused)
             raise
+        if any(one.version for one in done):
+            refusal.withdraw(batch, home, run, began)
         troubles = [t for one in done for t in one.troubles]
         # What an archive holds damaged stays so until the archive is another.
         if any(t.code in (PASSING[:1] if batch.packed else PASSING) for t in troubles):

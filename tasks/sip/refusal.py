@@ -17,7 +17,7 @@ from tasks.config.home import PERENNE, Home
 from tasks.config.locks import aip_lock
 from tasks.premis import log
 from tasks.premis.log import LogError
-from tasks.premis.model import EventType, Outcome, Trouble
+from tasks.premis.model import Event, EventType, Outcome, Trouble
 from tasks.premis.recorder import Recorder
 from tasks.sip.batch import Batch, BatchRefused, Entry, unfit, unreadable
 from tasks.sip.naming import shown
@@ -78,14 +78,37 @@ def _refusal(batch: Batch, error: Exception) -> BatchRefused:
 def record(batch: Batch, refused: BatchRefused, home: Home, run: uuid.UUID, began: float) -> bool:
     """One event about the AIP that did not come to be, unless the log's last word is the same: then True."""
     detail = {"batch": batch.name, **refused.detail, "faults": "\n".join(refused.faults[:FAULTS_RECORDED])}
-    before = [e for e in log.read_many(home.log, [batch.aip])[batch.aip] if e.type is EventType.INGESTION]
-    if before and (before[-1].code, before[-1].detail) == (refused.code, detail):
+    before = _last(batch, home)
+    if before and (before.code, before.detail) == (refused.code, detail):
         return True
-    event = Recorder(run, batch.aip).event(
-        EventType.INGESTION, Outcome.FAIL, began=began, code=refused.code, detail=detail, agents=(PERENNE,)
-    )
-    log.append([event], home.log, name="refused")
+    memory(home, batch).unlink(missing_ok=True)  # else nobody would look when it is as it was before
+    _append(batch, Outcome.FAIL, refused.code, detail, home, run, began)
     return False
+
+
+def withdraw(batch: Batch, home: Home, run: uuid.UUID, began: float) -> None:
+    """Let the log say that the delivery is taken, where its last word is a refusal: nothing new came with it."""
+    before = _last(batch, home)
+    if before and before.outcome is Outcome.FAIL and before.source is None:
+        _append(batch, Outcome.SUCCESS, "", {"batch": batch.name}, home, run, began)
+
+
+def _last(batch: Batch, home: Home) -> Event | None:
+    events = log.read_many(home.log, [batch.aip])[batch.aip]
+    return next((e for e in reversed(events) if e.type is EventType.INGESTION), None)
+
+
+def _append(
+    batch: Batch, outcome: Outcome, code: str, detail: dict[str, str], home: Home, run: uuid.UUID, began: float
+) -> None:
+    made = Recorder(run, batch.aip).event
+    event = made(EventType.INGESTION, outcome, began=began, code=code, detail=detail, agents=(PERENNE,))
+    log.append([event], home.log, name="refused")
+
+
+def memory(home: Home, batch: Batch) -> Path:
+    """Where it is remembered what was seen of a batch last."""
+    return home.work / "seen" / f"{batch.aip}.json"
 
 
 def judged(listing: str, entries: Sequence[Entry], home: Home) -> str:

@@ -16,7 +16,7 @@ from tasks.config.home import Home
 from tasks.premis import log
 from tasks.premis.model import Outcome, aip_id
 from tasks.report.standing import refusals
-from tasks.sip.batch import Batch, batch
+from tasks.sip.batch import Batch, BatchRefused, at, batch
 from tasks.sip.ingest import take_in
 from tasks.sip.refusal import Refused, refuse
 from tasks.sip.taking import Ingested
@@ -89,6 +89,25 @@ def test_a_delivery_that_could_not_be_looked_at_is_recorded_like_any_other(home:
     assert [(d.code, d.known) for d in done] == [("batch-unfit", False), ("batch-unfit", True)]
     assert "sub/a cannot be read: Input/output error" in done[0].why
     assert events(home) == [("batch-unfit", Outcome.FAIL)]
+
+
+def test_a_delivery_that_is_again_what_the_store_has_is_no_longer_refused(home: Home) -> None:
+    root, other = home.inbox / NAME, home.inbox / f"{NAME}.zip"
+    root.mkdir()
+    (root / "a").write_bytes(b"a")
+    assert take(home, root).version == 1
+    other.write_bytes(b"")
+    for _ in range(2):
+        with pytest.raises(BatchRefused) as caught:
+            batch(root)
+        refuse(at(root), caught.value, home, uuid.uuid4(), began=time.time())
+    assert refusals(home, [NAME])[NAME].code == "batch-unfit"
+    other.unlink()
+    for _ in range(2):
+        done = take(home, root, night=True)
+        assert (done.version, done.new) == (1, 0)
+        assert refusals(home, [NAME]) == {}
+    assert [code for code, _ in events(home)].count("batch-unfit") == 1
 
 
 def forget(home: Home) -> None:
