@@ -87,10 +87,12 @@ def read(root: Path, entries: Sequence[Entry]) -> Bag:
 
 
 def complete(batch: Batch) -> bool:
-    """Whether a bag has arrived, by its own count of bytes and files; one without a count never says so.
+    """Whether a bag has arrived, by its own count of bytes and files; one without a count, or packed, never says so.
 
     Raises BatchError when the delivery cannot be listed.
     """
+    if batch.packed:
+        return False
     entries = walk(batch)
     reading = _Reading(batch.path, entries)
     return is_bag(entries) and reading.count() is not None and not reading.bag().faults.count
