@@ -110,6 +110,15 @@ def test_a_run_cancelled_on_the_page_ends_with_all_its_jobs_and_the_next_one_fin
     scans.settled_once(up.home, "hủy")
 
 
+def test_a_batch_whose_name_is_not_utf8_is_chosen_in_the_form_as_it_is_shown(up: Up) -> None:
+    folder = up.home / "inbox" / os.fsdecode(b"v\xe3n")
+    folder.mkdir(parents=True)
+    (folder / "a.bin").write_bytes(b"a")
+    offered(up.home, "v%E3n")
+    assert again(up.home, "v%E3n") == "COMPLETED"
+    assert len(kills.left(up.home, "v%E3n").endings) == 1
+
+
 @pytest.mark.provokes("store-busy")
 def test_two_runs_of_one_batch_at_once_double_nothing_and_the_second_tells_who_works(up: Up) -> None:
     first = begun(up.home, "hai-lần", lines=50)
