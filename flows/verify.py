@@ -19,8 +19,8 @@ from tasks.aip.fixity import Read
 from tasks.aip.progress import board
 from tasks.config.home import home as the_home
 from tasks.report import phrases
-from tasks.store.fixity import strangers
 from tasks.store.ocfl import Store
+from tasks.store.strangers import strangers
 from tasks.verify import verify as verify_some
 
 TASK_BYTES = 20_000_000_000

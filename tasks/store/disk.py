@@ -8,7 +8,7 @@ import hashlib
 import os
 import stat
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -178,8 +178,12 @@ class Sha512:
     size: int
 
 
-def digests_from_disk(paths: Iterable[Path | str]) -> Iterator[Sha512 | OSError]:
+def digests_from_disk(
+    paths: Iterable[Path | str], go_on: Callable[[], None] = lambda: None
+) -> Iterator[Sha512 | OSError]:
     """The SHA-512 and size of each regular file, in order, or why it cannot be had.
+
+    `go_on` is asked before each block, so that a reading that takes hours can be put down; what it raises ends it.
 
     The kernel is asked to forget its own copy first, which it does for flushed files, and then to read ahead of us:
     small files one by one would each wait for the disk (0.2 instead of 0.7 s for ten thousand of 4 kB).
@@ -189,9 +193,9 @@ def digests_from_disk(paths: Iterable[Path | str]) -> Iterator[Sha512 | OSError]
         for path in paths:
             ahead.append(_asked_for(path))
             if len(ahead) == _AHEAD:
-                yield _taken(ahead.popleft())
+                yield _taken(ahead.popleft(), go_on)
         while ahead:
-            yield _taken(ahead.popleft())
+            yield _taken(ahead.popleft(), go_on)
     finally:
         for descriptor in ahead:
             if isinstance(descriptor, int):
@@ -208,14 +212,16 @@ def _asked_for(path: Path | str) -> int | OSError:
     return descriptor
 
 
-def _taken(descriptor: int | OSError) -> Sha512 | OSError:
+def _taken(descriptor: int | OSError, go_on: Callable[[], None]) -> Sha512 | OSError:
     if isinstance(descriptor, OSError):
         return descriptor
     digest, size = hashlib.sha512(), 0
     try:
+        go_on()
         for block in _blocks(descriptor):
             digest.update(block)
             size += len(block)
+            go_on()
     except OSError as error:
         return error
     finally:

@@ -1,7 +1,8 @@
 """Fixity: does the store still hold what it says it holds?
 
 Only reads, follows no link, and takes no lock: what is stored is never changed, so a version that is added meanwhile
-does not touch what is being read. Each fault says what is wrong and where.
+does not touch what is being read. Each fault says what is wrong and where; what could not be looked at is told as that,
+and never as gone.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import itertools
 import os
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
@@ -21,12 +22,15 @@ from uuid import UUID
 
 from tasks.store import disk
 from tasks.store.errors import StoreBroken
-from tasks.store.ocfl import ROOT_FILES, Store
-from tasks.store.reader import DECLARATION, INVENTORY, SIDECAR, last_proven, version_folders
+from tasks.store.ocfl import Store
+from tasks.store.reader import DECLARATION, INVENTORY, SIDECAR, content, last_proven, version_folders
 
 _NO_FILE = (errno.EINVAL, errno.ELOOP, errno.ENXIO)
 """A pipe, link or device lies where a file should."""
 THREADS, PIECE, NICE = 2, 128, 5
+WHOLE = "the whole AIP"
+GoOn = Callable[[], None]
+"""Asked between two blocks; what it raises puts the reading down."""
 DECLARED = b"ocfl_object_1.1\n"
 
 
@@ -63,23 +67,41 @@ class Checked:
         return bool(self.faults)
 
 
-def verify_object(store: Store, aip: UUID) -> Checked:
+def verify_object(store: Store, aip: UUID, go_on: GoOn = lambda: None) -> Checked:
     """Read all content of all versions and compare with the head's inventory.
 
     Where the head's inventory is damaged, the newest older one that its own digest proves is taken. Without any, the
-    content cannot be judged, which is the fault then.
+    content cannot be judged, which is the fault then. Raises what `go_on` raises, which is asked between two blocks.
     """
     obj = store.object_path(aip)
+    try:
+        return _verified(store, aip, obj, go_on)
+    except PermissionError as error:
+        return Checked((fault_of(obj, error),), 0, 0)
+
+
+def fault_of(obj: Path, error: StoreBroken | OSError) -> Fault:
+    """What an error on the way into an object says of it."""
+    name = error.path if isinstance(error, StoreBroken) else Path(os.fsdecode(error.filename or obj))
+    path = str(name.relative_to(obj)) if name.is_relative_to(obj) else "."
+    if isinstance(error, OSError):
+        return Fault(Kind.UNREADABLE, path, error.strerror or str(error))
+    if path == ".":
+        return Fault(Kind.INVENTORY, INVENTORY, error.reason)
+    return Fault(Kind.ROT, path) if os.path.lexists(name) else Fault(Kind.MISSING, path)
+
+
+def _verified(store: Store, aip: UUID, obj: Path, go_on: GoOn) -> Checked:
     faults: list[Fault] = []
     try:
         inventory = store.inventory(aip)
-    except StoreBroken as broken:
-        faults.append(Fault(Kind.INVENTORY, INVENTORY, broken.reason))
+    except (StoreBroken, PermissionError) as error:
+        faults.append(fault_of(obj, error))
         inventory = last_proven(aip, obj)
     if inventory is None:
-        return Checked(tuple(faults) or (Fault(Kind.MISSING, ".", "no object"),), 0, 0)
+        return Checked(tuple(faults) or (Fault(Kind.MISSING, ".", WHOLE),), 0, 0)
     head = inventory.head
-    reading = _Reading(obj, _expected(obj, head, inventory.document))
+    reading = _Reading(obj, _expected(obj, head, inventory.document), go_on)
     if faults:
         later = range(head + 1, max(version_folders(obj), default=head) + 1)
         faults += [Fault(Kind.INVENTORY, f"v{number}", "its content cannot be judged") for number in later]
@@ -105,7 +127,7 @@ def _expected(obj: Path, head: int, document: Mapping[str, Any]) -> dict[str, st
 
 def _claimed(sidecar: Path) -> str | None:
     try:
-        return sidecar.read_text("ascii", "replace").partition(" ")[0]
+        return content(sidecar).decode("ascii", "replace").partition(" ")[0]
     except OSError:
         return None
 
@@ -114,7 +136,7 @@ def _added(store: Store, aip: UUID, head: int) -> tuple[range, bool]:
     """The versions that were added while we read, for the next check to read, and whether none is unfinished now."""
     try:
         now = store.inventory(aip)
-    except StoreBroken:
+    except (StoreBroken, PermissionError):
         return range(0), True
     if now is None:
         return range(0), True
@@ -124,19 +146,22 @@ def _added(store: Store, aip: UUID, head: int) -> tuple[range, bool]:
 class _Reading:
     """One object: what should be there against what is."""
 
-    def __init__(self, obj: Path, expected: Mapping[str, str | None]) -> None:
-        self.obj, self.expected = obj, expected
-        self.found = set(_files(obj))
-        self.missing = sorted(expected.keys() - self.found)
+    def __init__(self, obj: Path, expected: Mapping[str, str | None], go_on: GoOn) -> None:
+        self.obj, self.expected, self.go_on = obj, expected, go_on
+        self.closed: list[Fault] = []
+        self.found = set(_files(obj, self._closed))
+        unseen = tuple(f"{fault.path}/" for fault in self.closed)
+        self.missing = [path for path in sorted(expected.keys() - self.found) if not path.startswith(unseen)]
         self.extra = sorted(self.found - expected.keys())
         self.files = self.bytes = 0
 
     def compare(self) -> Iterator[Fault]:
         """What is expected and there, in the order of the names: other bytes, or none to be had."""
-        if DECLARATION in self.found and _claimed_bytes(self.obj / DECLARATION) != DECLARED:
-            yield Fault(Kind.INVENTORY, DECLARATION, "not the declaration of OCFL 1.1")
+        yield from self.closed
+        yield from self._claims()
         judged = [path for path in sorted(self.expected.keys() & self.found) if self.expected[path] is not None]
-        for path, seen in zip(judged, _digests(f"{self.obj}/{path}" for path in judged), strict=True):
+        digests = _digests((f"{self.obj}/{path}" for path in judged), self.go_on)
+        for path, seen in zip(judged, digests, strict=True):
             self.files += 1
             if isinstance(seen, OSError):
                 kind = Kind.ROT if seen.errno in _NO_FILE else Kind.UNREADABLE
@@ -160,25 +185,48 @@ class _Reading:
                 yield Fault(Kind.RENAMED, path, now)
         yield from (Fault(Kind.EXTRA, path) for path in extra)
 
+    def _closed(self, error: OSError) -> None:
+        """A folder that cannot be listed; one that is gone by now is not there, and what was in it is missing."""
+        if error.errno != errno.ENOENT:
+            self.closed.append(fault_of(self.obj, error))
+
+    def _claims(self) -> Iterator[Fault]:
+        """What no digest covers: the declaration, and the sidecars, whose digests were taken for what is expected."""
+        judged = (INVENTORY, SIDECAR)  # the head's were read first of all
+        for path in sorted(self.expected.keys() & self.found - set(judged)):
+            if self.expected[path] is not None:
+                continue
+            try:
+                said = content(self.obj / path)
+            except OSError as error:
+                kind = Kind.INVENTORY if error.errno in _NO_FILE else Kind.UNREADABLE
+                yield Fault(kind, path, error.strerror or str(error))
+                continue
+            if path == DECLARATION and said != DECLARED:
+                yield Fault(Kind.INVENTORY, DECLARATION, "not the declaration of OCFL 1.1")
+
     def _by_digest(self, extra: Sequence[str]) -> dict[str, str]:
-        seen = zip(extra, disk.digests_from_disk([self.obj / path for path in extra]), strict=True)
+        seen = zip(extra, disk.digests_from_disk([self.obj / path for path in extra], self.go_on), strict=True)
         return {one.sha512: path for path, one in seen if not isinstance(one, OSError)}
 
 
-def _digests(paths: Iterable[str]) -> Iterator[disk.Sha512 | OSError]:
+def _digests(paths: Iterable[str], go_on: GoOn) -> Iterator[disk.Sha512 | OSError]:
     """The digests in order, by as many threads as reading pays for: hashing frees the interpreter."""
     waiting: deque[Future[list[disk.Sha512 | OSError]]] = deque()
-    with ThreadPoolExecutor(THREADS, initializer=_gently) as pool:
+    pool = ThreadPoolExecutor(THREADS, initializer=_gently)
+    try:
         for some in _pieces(paths):
-            waiting.append(pool.submit(_read, some))
+            waiting.append(pool.submit(_read, some, go_on))
             if len(waiting) > 2 * THREADS:
                 yield from waiting.popleft().result()
         while waiting:
             yield from waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
-def _read(paths: list[str]) -> list[disk.Sha512 | OSError]:
-    return list(disk.digests_from_disk(paths))
+def _read(paths: list[str], go_on: GoOn) -> list[disk.Sha512 | OSError]:
+    return list(disk.digests_from_disk(paths, go_on))
 
 
 def _pieces(paths: Iterable[str]) -> Iterator[list[str]]:
@@ -192,33 +240,9 @@ def _gently() -> None:
     os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
 
 
-def _claimed_bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError:
-        return b""
-
-
-def _files(obj: Path) -> Iterator[str]:
-    for folder, folders, names in os.walk(obj):
+def _files(obj: Path, closed: Callable[[OSError], None]) -> Iterator[str]:
+    for folder, folders, names in os.walk(obj, onerror=closed):
         below = os.path.relpath(folder, obj)
-        links = [name for name in folders if Path(folder, name).is_symlink()]
+        links = [name for name in folders if os.path.islink(f"{folder}/{name}")]  # noqa: PTH114  a Path's raises
         for name in [*names, *links]:
             yield name if below == "." else f"{below}/{name}"
-
-
-def strangers(store: Store) -> Iterator[str]:
-    """What lies in the storage root and belongs to no object, relative to it; objects are not looked into."""
-    known = {store.object_path(aip) for aip in store.aips()}
-    waiting = [store.ocfl]
-    while waiting:
-        folder = waiting.pop()
-        entries = sorted(folder.iterdir())
-        if not entries and folder != store.ocfl:
-            yield f"{folder.relative_to(store.ocfl)}/"
-        for path in entries:
-            if path.is_dir() and not path.is_symlink():
-                if path not in known:
-                    waiting.append(path)
-            elif str(path.relative_to(store.ocfl)) not in ROOT_FILES:
-                yield str(path.relative_to(store.ocfl))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
+from tasks.store import disk
 from tasks.store.errors import StoreBroken
 
 ALGORITHM = "sha512"
@@ -32,8 +34,23 @@ class Entry:
 
     @property
     def size(self) -> int:
-        """Bytes, as the file system tells."""
-        return self.path.stat().st_size
+        """Bytes, as the file system tells. Raises StoreBroken where it has no such file."""
+        try:
+            return self.path.stat().st_size
+        except FileNotFoundError as error:
+            raise StoreBroken(self.path, "missing") from error
+
+    def read(self) -> bytes:
+        """Its bytes, proved by its digest. Raises StoreBroken for others and for none, PermissionError."""
+        try:
+            data = content(self.path)
+        except PermissionError:
+            raise
+        except OSError as error:
+            raise StoreBroken(self.path, error.strerror or str(error)) from error
+        if hashlib.new(ALGORITHM, data).hexdigest() != self.sha512:
+            raise StoreBroken(self.path, "other bytes than its digest says")
+        return data
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +123,16 @@ class _Copy:
         )
 
 
+def content(path: Path) -> bytes:
+    """The bytes of a regular file; never follows a link and never waits for a pipe. Raises OSError."""
+    with os.fdopen(disk.open_regular(path), "rb") as file:
+        return file.read()
+
+
 def _copy(folder: Path) -> _Copy:
     try:
-        data = (folder / INVENTORY).read_bytes()
-        sidecar = (folder / SIDECAR).read_text("ascii").split()
+        data = content(folder / INVENTORY)
+        sidecar = content(folder / SIDECAR).decode("ascii").split()
         document = json.loads(data)
     except FileNotFoundError:
         return _Copy(None, "", "")
@@ -168,7 +191,10 @@ def _judge(aip: UUID, obj: Path) -> Inventory | str:
 def last_proven(aip: UUID, obj: Path) -> Inventory | None:
     """The newest inventory of a version folder that its own digest proves; for a look at an object that is broken."""
     for number in reversed(version_folders(obj)) if obj.is_dir() else ():
-        copy = _copy(obj / f"v{number}")
+        try:
+            copy = _copy(obj / f"v{number}")
+        except OSError:
+            continue
         if copy.document is not None and copy.is_valid(aip, number):
             return Inventory(aip, obj, number, whole=True, document=copy.document)
     return None

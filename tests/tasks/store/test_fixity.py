@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import random
 import shutil
+import subprocess
+import sys
 import threading
 import uuid
 from collections.abc import Callable
@@ -15,8 +18,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tasks.store.fixity import Fault, Kind, strangers, verify_object
+from tasks.store.fixity import WHOLE, Fault, Kind, verify_object
 from tasks.store.ocfl import Store
+from tasks.store.strangers import strangers
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
@@ -123,7 +129,75 @@ def test_a_missing_version_is_missing_files_and_an_alarm(store, aip, obj):
 
 
 def test_an_object_that_is_not_there_is_missing(store, aip):
-    assert verify_object(store, aip).faults == (Fault(Kind.MISSING, ".", "no object"),)
+    assert verify_object(store, aip).faults == (Fault(Kind.MISSING, ".", WHOLE),)
+
+
+LOOK = """
+import json, sys, uuid
+from pathlib import Path
+from tasks.store.fixity import verify_object
+from tasks.store.ocfl import Store
+from tasks.tools import kernel
+kernel.drop_capabilities()  # root too may read only what its mode allows
+found = verify_object(Store(Path(sys.argv[1])), uuid.UUID(sys.argv[2]))
+print(json.dumps([(f.kind, f.path, f.what) for f in found.faults]))
+"""
+DENIED = "Permission denied"
+
+
+@pytest.mark.parametrize(
+    ("closed", "told"),
+    [
+        ("v1/content", [("unreadable", "v1/content", DENIED)]),
+        ("v1/content/b", [("unreadable", "v1/content/b", DENIED)]),
+        ("inventory.json", [("unreadable", "inventory.json", DENIED)]),
+        ("v2/inventory.json", [("unreadable", "v2/inventory.json", DENIED)]),
+        ("v1/inventory.json.sha512", [("unreadable", "v1/inventory.json.sha512", DENIED)]),
+        ("0=ocfl_object_1.1", [("unreadable", "0=ocfl_object_1.1", DENIED)]),
+        (".", [("unreadable", ".", DENIED)]),
+        ("..", [("unreadable", ".", DENIED)]),
+    ],
+)
+def test_what_nobody_may_look_into_is_told_as_unreadable_and_never_as_missing(store, aip, obj, closed, told):
+    folder, mode = obj / closed, (obj / closed).stat().st_mode
+    folder.chmod(0)
+    try:
+        said = subprocess.run(
+            [sys.executable, "-c", LOOK, store.root, str(aip)], cwd=ROOT, capture_output=True, text=True, check=True
+        )
+    finally:
+        folder.chmod(mode)
+    assert [tuple(fault) for fault in json.loads(said.stdout)] == told
+    assert not verify_object(store, aip)
+
+
+def test_a_pipe_in_the_place_of_an_inventory_is_damage_and_is_not_waited_for(store, aip, obj):
+    for name in ("inventory.json", "v1/inventory.json.sha512", "0=ocfl_object_1.1"):
+        (obj / name).unlink()
+        os.mkfifo(obj / name)
+    assert {(f.kind, f.path) for f in verify_object(store, aip).faults} == {
+        (Kind.INVENTORY, name) for name in ("inventory.json", "v1/inventory.json.sha512")
+    } | {(Kind.INVENTORY, "0=ocfl_object_1.1")}
+
+
+class Stopped(Exception):  # noqa: N818  it is what happened
+    """Asked to stop."""
+
+
+def test_the_reading_of_one_object_can_be_stopped_inside_a_large_file(store, aip, commit):
+    commit(store, aip, {"large": os.urandom(16 << 20)})
+    looks = 0
+
+    def go_on() -> None:
+        nonlocal looks
+        looks += 1
+        if looks > 4:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        verify_object(store, aip, go_on)
+    assert looks < 8  # of the seventeen that the whole file takes
+    assert not verify_object(store, aip)
 
 
 class Killed(Exception):  # noqa: N818  it is what happened
@@ -156,6 +230,39 @@ def test_strangers_in_the_storage_root_are_told(store, aip, obj):
     told = set(strangers(store))
     assert {"notes.txt", "abc/def/012/"} < told
     assert any(path.startswith(str(moved.relative_to(store.ocfl))) for path in told)
+
+
+def test_what_a_run_beside_us_is_just_putting_into_the_root_is_no_stranger(tmp_path, commit):
+    seen: list[list[str]] = []
+
+    def step(_: str) -> None:
+        seen.append(list(strangers(Store(tmp_path / "store"))))
+
+    store = Store(tmp_path / "store", step=step)
+    for _ in range(3):
+        commit(store, uuid.uuid4(), {"a": b"one"})
+    assert len(seen) > 20
+    assert not any(seen)
+
+
+@pytest.mark.slow
+def test_first_versions_that_come_while_the_root_is_looked_through_are_no_strangers(store, commit):
+    done = threading.Event()
+
+    def grow() -> None:
+        for n in range(150):
+            commit(store, uuid.uuid4(), {"a": b"%d" % n})
+        done.set()
+
+    thread = threading.Thread(target=grow)
+    thread.start()
+    told, looks = [], 0
+    while not done.is_set():
+        told += strangers(store)
+        looks += 1
+    thread.join()
+    assert looks > 3
+    assert told == []
 
 
 files = st.dictionaries(st.text("abcdefgh/é", min_size=1, max_size=8), st.binary(max_size=64), min_size=1, max_size=5)
