@@ -21,6 +21,7 @@ from tasks.premis.model import (
     SourceFile,
     Trouble,
 )
+from tasks.store.errors import StoreBroken
 from tasks.store.ocfl import Store
 from tasks.store.reader import Entry, Inventory
 
@@ -101,16 +102,19 @@ def read(store: Store, log_root: Path, aip: uuid.UUID) -> Ledger | None:
 
 
 def of(store: Store, inventory: Inventory, events: Sequence[Event]) -> Ledger:
-    """The ledger of an AIP whose inventory and events, oldest first, are at hand."""
+    """The ledger of an AIP whose inventory and events, oldest first, are at hand. Raises StoreBroken."""
     state = inventory.state()
     return Ledger(inventory.aip, about(state), inventory.head, state, tuple(events), store.staged(inventory.aip))
 
 
 def about(state: Mapping[str, Entry]) -> About:
-    """The batch of an AIP from its own metadata; written by us, so a broken one is an error."""
+    """The batch of an AIP from its own metadata. Raises StoreBroken where that is damaged, PermissionError."""
     if ABOUT not in state:
         return About()
-    return About(**json.loads(state[ABOUT].path.read_text(encoding="utf-8")))
+    try:
+        return About(**json.loads(state[ABOUT].read()))
+    except (ValueError, TypeError) as error:  # what a later release wrote
+        raise StoreBroken(state[ABOUT].path, f"not what an AIP says of itself: {error}") from error
 
 
 def identification_detail(answer: Identification, extra: Mapping[str, str]) -> dict[str, str]:

@@ -16,6 +16,7 @@ from uuid import UUID
 
 from tasks.aip.ledger import about
 from tasks.config.home import Home
+from tasks.store.errors import StoreBroken
 from tasks.store.ocfl import Store
 
 _SETTLED_NS = 2_000_000_000
@@ -26,26 +27,42 @@ _Line = tuple[int, int, str]
 
 
 def label_of_aips(home: Home, store: Store) -> dict[UUID, str]:
-    """AIP → its label, in the order of the store; its id where it has none. Raises StoreBroken."""
+    """AIP → its label, in the order of the store; its id where it has none.
+
+    One that cannot be read stands in nobody's way: it keeps the label that it had, or has its id.
+    """
     path = home.work / "labels.json"
     before = _read(path)
     now = time.time_ns()
     found: dict[UUID, str] = {}
     kept: dict[str, _Line] = {}
     for aip in store.aips():
-        folder = store.object_path(aip).stat()
-        line = before.get(str(aip))
-        if line is None or (line[0], line[1]) != (folder.st_ino, folder.st_mtime_ns):
-            inventory = store.inventory(aip)
-            if inventory is None:
-                continue
-            line = (folder.st_ino, folder.st_mtime_ns, about(inventory.state()).label or str(aip))
+        old = before.get(str(aip))
+        try:
+            line = _line(store, aip, old)
+        except (StoreBroken, OSError):
+            found[aip] = old[2] if old else str(aip)
+            kept |= {str(aip): old} if old else {}
+            continue
+        if line is None:
+            continue
         found[aip] = line[2]
-        if now - folder.st_mtime_ns > _SETTLED_NS:
+        if now - line[1] > _SETTLED_NS:
             kept[str(aip)] = line
     if kept != before:
         _write(path, kept)
     return found
+
+
+def _line(store: Store, aip: UUID, old: _Line | None) -> _Line | None:
+    """The line of an AIP as its folder is now; None when there is none. Raises StoreBroken and OSError."""
+    folder = store.object_path(aip).stat()
+    if old is not None and (old[0], old[1]) == (folder.st_ino, folder.st_mtime_ns):
+        return old
+    inventory = store.inventory(aip)
+    if inventory is None:
+        return None
+    return folder.st_ino, folder.st_mtime_ns, about(inventory.state()).label or str(aip)
 
 
 def _read(path: Path) -> dict[str, _Line]:

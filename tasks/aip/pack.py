@@ -19,9 +19,9 @@ EVENTS = "metadata/events/"
 
 
 def unpacked(ledger: Ledger) -> list[Event]:
-    """The events of an AIP that no version of it carries yet, oldest first."""
+    """The events of an AIP that no version of it carries yet, oldest first. Raises StoreBroken for a damaged one."""
     carried = {
-        e.id for path, entry in ledger.state.items() if path.startswith(EVENTS) for e in log.read_part(entry.path)
+        e.id for path, entry in ledger.state.items() if path.startswith(EVENTS) for e in log.read_part(entry.read())
     }
     return [e for e in ledger.events if e.id not in carried]
 

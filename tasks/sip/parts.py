@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from tasks.aip.ledger import ORIGINALS
 from tasks.premis.model import aip_id
 from tasks.sip.batch import Entry
+from tasks.store.errors import StoreBroken
 from tasks.store.names import logical_path
 from tasks.store.ocfl import Store
 from tasks.store.reader import Inventory
@@ -45,6 +46,9 @@ def _stored(batch: str, store: Store) -> Iterator[Part]:
     while (inventory := store.inventory(aip_id(batch, number))) is not None:
         yield Part(number, inventory.aip, inventory.head, frozenset(_known(inventory)), _originals(inventory))
         number += 1
+    if store.inventory(aip_id(batch, number + 1)) is not None:
+        # Parts come one after the other. Were its files cut anew, they would be stored beside those of the parts after.
+        raise StoreBroken(store.object_path(aip_id(batch, number)), f"part {number} of {batch} is gone")
 
 
 def _originals(inventory: Inventory) -> str:
@@ -58,7 +62,7 @@ def _known(inventory: Inventory) -> Iterator[str]:
         if path.startswith(ORIGINALS):
             yield path
         elif _LISTING.fullmatch(path):
-            for told in json.loads(entry.path.read_bytes()):
+            for told in json.loads(entry.read()):
                 yield ORIGINALS + told["path"]
 
 

@@ -63,3 +63,16 @@ def test_a_broken_index_is_no_index(home: Home, content: bytes) -> None:
     (home.work / "labels.json").write_bytes(content)
     assert list(names(home)) == [(AIP, "lô-1")]
     assert json.loads((home.work / "labels.json").read_text())[str(AIP)][2] == "lô-1"
+
+
+@pytest.mark.parametrize("name", ["inventory.json", f"v1/content/{ABOUT}"])
+@pytest.mark.parametrize("kept", [True, False])
+def test_an_aip_that_cannot_be_read_keeps_its_name_or_has_its_id_and_stops_nobody(
+    home: Home, name: str, *, kept: bool
+) -> None:
+    if kept:
+        assert list(names(home)) == [(AIP, "lô-1")]
+    (Store(home.store).object_path(AIP) / name).unlink()
+    os.utime(Store(home.store).object_path(AIP))
+    for _ in range(2):
+        assert list(names(home)) == [(AIP, "lô-1" if kept else str(AIP))]

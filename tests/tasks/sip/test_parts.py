@@ -13,15 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.aip.find import UnknownAip, find_aip, find_aips, labels
-from tasks.aip.ledger import ORIGINALS
+from tasks.aip.ledger import ABOUT, ORIGINALS
 from tasks.config.home import Home
 from tasks.config.locks import aip_lock
 from tasks.premis import log
 from tasks.premis.model import Trouble, aip_id
 from tasks.sip import taking as module
 from tasks.sip.batch import Entry, batch
-from tasks.sip.ingest import ingest
-from tasks.sip.parts import Part, cut
+from tasks.sip.ingest import Refused, ingest, take_in
+from tasks.sip.parts import SUBMISSION, Part, cut
 from tasks.sip.taking import Ingested
 from tasks.store.ocfl import Store
 
@@ -192,3 +192,27 @@ def test_a_part_that_another_run_holds_is_told_and_the_rest_comes_next_time(home
         with pytest.raises(Trouble, match="store-busy"):
             taken(home)
     assert [(i.version, i.new) for i in taken(home)] == [(1, 0), (1, 2)]
+
+
+@pytest.mark.parametrize("damage", [None, b"[{", b"{}"])
+@pytest.mark.parametrize("name", [f"{SUBMISSION}v1.json", ABOUT, "metadata/events/v1.parquet"])
+def test_a_damaged_aip_refuses_its_own_batch_and_the_other_is_taken(
+    tmp_path: Path, name: str, damage: bytes | None
+) -> None:
+    home = Home(tmp_path / "home").prepare()
+    store = Store(home.store)
+    hurt, sound = (tmp_path / n for n in ("lô-1", "lô-2"))
+    for folder in (hurt, sound):
+        folder.mkdir()
+        (folder / "a.txt").write_text(folder.name)
+    ingest(batch(hurt), home, store, uuid.uuid4())
+    (hurt / "b.txt").write_text("more")
+    path = store.object_path(aip_id("lô-1")) / "v1" / "content" / name
+    path.unlink()
+    if damage is not None:
+        path.write_bytes(damage)
+    (refused,), (taken,) = (take_in(batch(folder), home, store, uuid.uuid4()) for folder in (hurt, sound))
+    assert isinstance(refused, Refused)
+    assert str(path) in refused.why
+    assert isinstance(taken, Ingested)
+    assert taken.version == 1
