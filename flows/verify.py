@@ -12,6 +12,7 @@ from prefect.states import Completed, Failed
 from pydantic import BaseModel, Field
 
 from flows.ui.run import run_id, whole
+from flows.ui.states import put_down
 from flows.ui.stops import stops_clearly
 from tasks.aip.coverage import Coverage, Holding, coverage, due, holdings, share, within
 from tasks.aip.find import UnknownAip, find_aips, names
@@ -49,24 +50,25 @@ def verify(options: VerifyOptions = VerifyOptions()) -> State:  # noqa: B008  th
     home = the_home().prepare()
     store, days = Store(home.store), home.settings().verify_days
     try:
-        wanted = find_aips(home, options.aips) if options.aips else dict(names(home))
+        wanted = find_aips(home, options.aips, gone=True) if options.aips else dict(names(home, gone=True))
     except UnknownAip as e:
         return Failed(name="Stopped", message=str(e))
     held = [one for one in holdings(home, store) if one.aip in wanted]
-    chosen = share(held, days=days) if options.how_much == "the day's share" and not options.aips else due(held)
+    gone, there = [one for one in held if one.gone], [one for one in held if not one.gone]
+    chosen = share(there, days=days) if options.how_much == "the day's share" and not options.aips else due(there)
     if options.gigabytes:
         chosen = list(within(chosen, options.gigabytes * 1_000_000_000))
     until = time.monotonic() + options.minutes * 60 if options.minutes else None
     read: list[Read] = []
-    for group in _groups(chosen):
+    for group in _groups([*gone, *chosen]):  # to tell of what is gone costs nothing, and cannot wait for its day
         if board.stop.is_set() or (until is not None and time.monotonic() > until):
             break
         named = phrases.batches([wanted[one.aip] for one in group])
         read += verify_some(named, whole([(one.aip, wanted[one.aip]) for one in group]), whole(home), run_id(), until)
-    stray = list(strangers(store)) if not options.aips else []
+    stray = list(strangers(store)) if not options.aips and not board.stop.is_set() else []
     covered = coverage(holdings(home, store), days=days, now=datetime.now(UTC))
     _artifact(read, stray, covered)
-    return _state(read, stray, covered)
+    return _state(read, stray, covered, left=len(gone) + len(chosen) - len(read))
 
 
 def _groups(chosen: Sequence[Holding]) -> Iterator[list[Holding]]:
@@ -80,16 +82,19 @@ def _groups(chosen: Sequence[Holding]) -> Iterator[list[Holding]]:
         yield group
 
 
-def _state(read: list[Read], stray: list[str], covered: Coverage) -> State:
+def _state(read: list[Read], stray: list[str], covered: Coverage, *, left: int) -> State:
     bad = [r for r in read if r.alarms]
-    told = f"{phrases.count(len(read), 'AIP')} read, {phrases.size(sum(r.bytes for r in read))}"
+    told = f"{phrases.count(sum(r.files > 0 for r in read), 'AIP')} read, {phrases.size(sum(r.bytes for r in read))}"
     data = (*read, covered)
     if bad:
         first = f"{bad[0].batch}: {bad[0].alarms[0]}"
         return Failed(name="Needs a person", message=f"ALARM. {told}; {len(bad)} not as stored. {first}", data=data)
     if stray:
-        message = f"{told}, every byte as stored. {len(stray)} strangers lie in the store: {stray[0]}"
+        many = f"{phrases.count(len(stray), 'stranger')} {phrases.verb(len(stray), 'lie')}"
+        message = f"{told}, every byte as stored. {many} in the store: {stray[0]}"
         return Failed(name="Needs a person", message=message, data=data)
+    if left and board.stop.is_set():
+        return put_down(f"{told}, every byte as stored. {phrases.covered(covered)}", data=data)
     return Completed(name="Done", message=f"{told}, every byte as stored. {phrases.covered(covered)}", data=data)
 
 

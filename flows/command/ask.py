@@ -57,9 +57,9 @@ def status(
     """
     home = the_home().prepare()
     law = load(find(policy or home.settings().policy, home))
-    wanted = list(find_aips(home, aips)) if aips else [aip for aip, _ in names(home)]
-    summaries = standing(home, wanted, law)
-    waiting = sorted({b.name for b in in_inbox(home.inbox)} - {batch_of(name) for _, name in names(home)})
+    known = dict(names(home, gone=True))
+    summaries = standing(home, find_aips(home, aips, gone=True) if aips else known, law)
+    waiting = sorted({b.name for b in in_inbox(home.inbox)} - {batch_of(name) for name in known.values()})
     refused = refusals(home, (b.name for b in in_inbox(home.inbox)))
     if json:
         told = {name: row.as_json() for name, row in refused.items()}
@@ -86,7 +86,7 @@ def _status(summaries: list[Summary], waiting: list[str], *, full: bool) -> None
     for s in summaries:
         cells = "".join(f"{s.ended.get(e, 0) or '':>7}" for e in (Ending.DONE, Ending.KEPT, Ending.HELD))
         cells += f"{s.ended.get(Ending.FAILED, 0) or '':>9}{s.ended.get(Ending.WAITING, 0) or '':>10}"
-        worst = next((e for e in WORST if s.ended.get(e, 0)), Ending.DONE)
+        worst = Ending.FAILED if s.alarm else next((e for e in WORST if s.ended.get(e, 0)), Ending.DONE)
         show.say(f"{show.mark(worst, word=False)} {show.one_line(s.batch):24} {s.files:>6}{cells}{s.version:>10}")
     show.say()
     if full:
@@ -95,6 +95,9 @@ def _status(summaries: list[Summary], waiting: list[str], *, full: bool) -> None
                 show.fault(row, row.file)
             for row in s.notes:
                 show.say(f"  {row.file}  {row.code}: {row.seen}")
+    for s in summaries:
+        if s.alarm and not full:
+            show.fault(s.attention[0], s.batch)
     needing = sum(s.needing for s in summaries)
     show.say(
         "Nothing needs a person."

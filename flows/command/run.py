@@ -112,7 +112,7 @@ def verify(
     Example: perenne verify --minutes 60
     """
     home = the_home().prepare()
-    find_aips(home, aips or [])
+    find_aips(home, aips or [], gone=True)
 
     def start() -> State:
         from flows import verify as flows

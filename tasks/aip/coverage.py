@@ -1,13 +1,16 @@
-"""How much of the holding was read lately, worked out from the log alone, and which AIPs are to be read next."""
+"""How much of the holding was read lately, worked out from store and log, and which AIPs are to be read next."""
 
 from __future__ import annotations
 
+import contextlib
+import os
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from tasks.aip.gone import gone
 from tasks.config.home import Home
 from tasks.premis import log
 from tasks.premis.model import EventType, Outcome
@@ -19,12 +22,16 @@ BYTES = "bytes"
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """One AIP: its bytes, and when all of them were last read (None: never since it was stored)."""
+    """One AIP: its bytes, and when all of them were last read (None: never since it was stored).
+
+    `gone` when the log says that it was stored and the store has it no more.
+    """
 
     aip: uuid.UUID
     size: int
     read: datetime | None
     good: bool = True
+    gone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +46,7 @@ class Coverage:
     never: int
     oldest: datetime | None
     bad: int
+    gone: int = 0
 
     def as_json(self) -> dict[str, object]:
         """The figures with stable keys; `oldest` is null until every AIP was read once."""
@@ -51,19 +59,28 @@ class Coverage:
             "never_read": self.never,
             "oldest_read": self.oldest.isoformat() if self.oldest else None,
             "alarms": self.bad,
+            "gone": self.gone,
         }
 
 
 def holdings(home: Home, store: Store) -> list[Holding]:
-    """Every AIP of the store. Bytes are those of the last check, else counted in the file system."""
+    """Every AIP of the store, and every one that it has no more. Raises LogError.
+
+    Bytes are those of the last check, else counted in the file system. A check that read nothing, because the AIP was
+    gone or nobody could look into it, is an alarm and no reading: an AIP that came back is read first.
+    """
     last = log.latest(home.log, EventType.FIXITY, closing=BYTES)
     found = []
     for aip in store.aips():
         event = last.get(aip)
-        size = int(event.detail[BYTES]) if event else _size(store.object_path(aip))
         good = event is None or event.outcome is not Outcome.FAIL
-        found.append(Holding(aip, size, event.time if event else None, good))
-    return found
+        size = int(event.detail[BYTES]) if event else 0
+        if event is None or (not good and not size):
+            found.append(Holding(aip, _size(store.object_path(aip)), None, good))
+        else:
+            found.append(Holding(aip, size, event.time, good))
+    there = {one.aip for one in found}
+    return [*found, *(Holding(aip, 0, None, good=False, gone=True) for aip in gone(home, store, there))]
 
 
 def coverage(held: Sequence[Holding], *, days: int, now: datetime) -> Coverage:
@@ -77,9 +94,10 @@ def coverage(held: Sequence[Holding], *, days: int, now: datetime) -> Coverage:
         aips_read=len(recent),
         bytes=sum(one.size for one in held),
         bytes_read=sum(one.size for one in recent),
-        never=len(held) - len(reads),
+        never=sum(one.read is None and not one.gone for one in held),
         oldest=min(reads) if reads and len(reads) == len(held) else None,
         bad=sum(not one.good for one in held),
+        gone=sum(one.gone for one in held),
     )
 
 
@@ -104,4 +122,10 @@ def within(held: Sequence[Holding], budget: int) -> Iterator[Holding]:
 
 
 def _size(folder: Path) -> int:
-    return sum(path.lstat().st_size for path in folder.rglob("*") if not path.is_dir())
+    """What can be seen of it: a version may just be coming, and a folder may be closed to us."""
+    size = 0
+    for below, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):
+                size += os.lstat(f"{below}/{name}").st_size
+    return size

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from uuid import UUID
 
+from tasks.aip import gone as lost
 from tasks.aip.name_index import label_of_aips
 from tasks.config.home import Home
 from tasks.store.ocfl import Store
@@ -18,11 +19,18 @@ class UnknownAip(Exception):  # noqa: N818  it is what was named
     """Nothing in the store answers to a name, or several AIPs do."""
 
 
-def names(home: Home) -> Iterator[tuple[UUID, str]]:
-    """Every AIP with its label (`About.label`), by batch and part."""
-    if not (home.store / "ocfl").is_dir():
+def names(home: Home, *, gone: bool = False) -> Iterator[tuple[UUID, str]]:
+    """Every AIP with its label (`About.label`), by batch and part.
+
+    With `gone` also those that the store has no more; then the log names them, and those that cannot be read, too.
+    """
+    if not gone and not (home.store / "ocfl").is_dir():
         return
-    found = label_of_aips(home, Store(home.store))
+    store = Store(home.store)
+    found = label_of_aips(home, store)
+    if gone:
+        unread = [aip for aip, name in found.items() if name == str(aip)]
+        found |= lost.called(home, [*unread, *lost.gone(home, store, found)])
     yield from sorted(found.items(), key=lambda item: (*_parts(item[1]), item[0]))
 
 
@@ -31,15 +39,17 @@ def labels(home: Home) -> tuple[str, ...]:
     return tuple(f"{name} ({str(aip)[:8]})" for aip, name in names(home))
 
 
-def find_aips(home: Home, wanted: Sequence[str]) -> dict[UUID, str]:
+def find_aips(home: Home, wanted: Sequence[str], *, gone: bool = False) -> dict[UUID, str]:
     """The AIPs that the names mean, with their labels; a batch's name means all its parts.
 
-    Raises UnknownAip naming what does not fit.
+    With `gone` also those that the store has no more. Raises UnknownAip naming what does not fit.
     """
-    known = dict(names(home))
+    known = dict(names(home, gone=gone))
     found: dict[UUID, str] = {}
     for one in wanted:
         matches = [aip for aip, name in known.items() if _answers(aip, name, one)]
+        if not matches and not gone and any(_answers(aip, name, one) for aip, name in names(home, gone=True)):
+            raise UnknownAip(f"{one!r} is gone from the store, or damaged. Run perenne verify to see.")
         if not matches or len({batch_of(known[aip]) for aip in matches}) > 1:
             have = ", ".join(list(known.values())[:10]) or "none"
             said = "No AIP answers" if not matches else "Several AIPs answer"

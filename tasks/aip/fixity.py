@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,10 +51,13 @@ class Read:
         }
 
 
-def check(aip: uuid.UUID, batch: str, home: Home, run: uuid.UUID) -> Read:
-    """Read one AIP and record the check. No lock is taken: what is stored is never changed."""
+def check(aip: uuid.UUID, batch: str, home: Home, run: uuid.UUID, go_on: Callable[[], None] = lambda: None) -> Read:
+    """Read one AIP and record the check. No lock is taken: what is stored is never changed.
+
+    What `go_on` raises between two blocks puts the AIP down: nothing is recorded then, as if it had not been begun.
+    """
     began = time.time()
-    found = verify_object(Store(home.store), aip)
+    found = verify_object(Store(home.store), aip, go_on)
     log.append(list(_events(found, Recorder(run, aip), began)), home.log, name="verify")
     said = tuple(f"{fault.kind}: {fault.path}{f' ({fault.what})' if fault.what else ''}" for fault in found.faults)
     alarms = tuple(s for s, fault in zip(said, found.faults, strict=True) if fault.kind is not Kind.UNFINISHED)
@@ -63,15 +66,7 @@ def check(aip: uuid.UUID, batch: str, home: Home, run: uuid.UUID) -> Read:
 
 def _events(found: Checked, recorder: Recorder, began: float) -> Iterator[Event]:
     for fault in found.faults[:RECORDED]:
-        code = CODES[fault.kind]
-        yield recorder.event(
-            EventType.FIXITY,
-            codes.code(code).premis,
-            began=began,
-            code=code,
-            detail=_detail(fault),
-            agents=(PERENNE,),
-        )
+        yield event_of(fault, recorder, began)
     alarms = [fault for fault in found.faults if fault.kind is not Kind.UNFINISHED]
     yield recorder.event(
         EventType.FIXITY,
@@ -83,7 +78,16 @@ def _events(found: Checked, recorder: Recorder, began: float) -> Iterator[Event]
     )
 
 
+def event_of(fault: Fault, recorder: Recorder, began: float) -> Event:
+    """The event that tells of one fault."""
+    code = CODES[fault.kind]
+    return recorder.event(
+        EventType.FIXITY, codes.code(code).premis, began=began, code=code, detail=_detail(fault), agents=(PERENNE,)
+    )
+
+
 def _detail(fault: Fault) -> dict[str, str]:
-    told = {"path": fault.path, "what": fault.what or "other bytes than its digest says", "now": fault.what}
+    path = f". ({fault.what})" if fault.kind is Kind.MISSING and fault.what else fault.path
+    told = {"path": path, "what": fault.what or "other bytes than its digest says", "now": fault.what}
     wanted = {Kind.RENAMED: ("path", "now"), Kind.INVENTORY: ("path", "what"), Kind.UNREADABLE: ("path", "what")}
     return {name: told[name] for name in wanted.get(fault.kind, ("path",))}

@@ -34,6 +34,7 @@ __all__ = [
     "LogError",
     "append",
     "check_clock",
+    "columns_of",
     "compact",
     "history",
     "latest",
@@ -193,6 +194,14 @@ def latest(root: Path, kind: EventType, *, closing: str) -> dict[uuid.UUID, Even
     return found
 
 
+def columns_of(root: Path, names: Sequence[str], aips: Collection[uuid.UUID] | None = None) -> Iterator[pa.Table]:
+    """These columns of every event (or of those of some AIPs) once, a table at a time; `aip_id` has to be one of them.
+
+    For questions about all of a large log: nothing else of it is read. Raises LogError.
+    """
+    yield from _tables(root, None if aips is None else frozenset(aips), only=names)
+
+
 def check_clock(root: Path) -> None:
     """Raises Trouble "clock-behind" when the log has an event more than a day ahead of the clock; LogError.
 
@@ -203,7 +212,7 @@ def check_clock(root: Path) -> None:
     for day in reversed(_days(root)):
         if day <= now.date():
             return
-        for rows in _day(root, day, None, None):
+        for rows in _day(root, day, None):
             last = pc.max(rows.column("event_datetime")).as_py()
             if last is not None and last - now > AHEAD:
                 raise Trouble("clock-behind", now=f"{now:%Y-%m-%d %H:%M} UTC", last=f"{last:%Y-%m-%d %H:%M} UTC")
@@ -253,9 +262,11 @@ Wanted = frozenset[uuid.UUID] | None
 """Which AIPs are asked for; None: all."""
 
 
-def _tables(root: Path, aips: Wanted, kind: EventType | None = None) -> Iterator[pa.Table]:
+def _tables(
+    root: Path, aips: Wanted, kind: EventType | None = None, only: Sequence[str] | None = None
+) -> Iterator[pa.Table]:
     for day in _days(root):
-        for rows in _day(root, day, aips, kind):
+        for rows in _day(root, day, aips, kind, only):
             yield rows if aips is None else columns.of_aips(rows, aips)
 
 
@@ -265,7 +276,9 @@ def _days(root: Path) -> list[date]:
     return sorted(sealed | set(open_days(root)))
 
 
-def _day(root: Path, day: date, aips: Wanted, kind: EventType | None) -> Iterator[pa.Table]:
+def _day(
+    root: Path, day: date, aips: Wanted, kind: EventType | None = None, only: Sequence[str] | None = None
+) -> Iterator[pa.Table]:
     """The rows of a day, each once. It may be sealed while we look: then look again, before anything is handed out."""
     path, folder = _sealed(root, day), _open(root, day)
     owners = None if aips is None else frozenset(map(str, aips)) | {_MANY}
@@ -274,13 +287,13 @@ def _day(root: Path, day: date, aips: Wanted, kind: EventType | None) -> Iterato
             known = sealed.parts if sealed else frozenset()
             wanted = [part for part in _parts(folder, owners) if part.name not in known]
             try:
-                loose = [decode(part, kind) for part in wanted]
+                loose = [decode(part, kind, only) for part in wanted]
             except FileNotFoundError:
                 continue
             if not (sealed.still(path) if sealed else not path.exists()):
                 continue
             if sealed:
-                yield from sealed.groups(aips, kind)
+                yield from sealed.groups(aips, kind, only)
             yield from loose
             return
 

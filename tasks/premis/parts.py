@@ -100,13 +100,16 @@ def _fsync(folder: Path) -> None:
 
 
 # --- reading -------------------------------------------------------------------
-def decode(part: Path | bytes, kind: EventType | None = None) -> pa.Table:
-    """All rows of one file, or those of one type. Raises FileNotFoundError, or LogError when the file is broken."""
+def decode(part: Path | bytes, kind: EventType | None = None, only: Sequence[str] | None = None) -> pa.Table:
+    """All rows of one file, or those of one type; `only` names the columns that are read of all rows.
+
+    Raises FileNotFoundError, or LogError when the file is broken.
+    """
     source = pa.BufferReader(part) if isinstance(part, bytes) else part
     try:
         file = pq.ParquetFile(source)
         if kind is None:
-            return file.read()
+            return file.read(columns=only)
         return _of_kind(file, range(file.metadata.num_row_groups), kind)
     except (pa.ArrowException, OSError) as error:
         if isinstance(error, FileNotFoundError):
@@ -133,8 +136,13 @@ class SealedDay:
         """Is this the file that has the name now? The number of an open file is not given to another."""
         return path.stat().st_ino == self._inode
 
-    def groups(self, aips: frozenset[uuid.UUID] | None, kind: EventType | None = None) -> Iterator[pa.Table]:
-        """The row groups that can hold one of the AIPs (or all), one at a time; their rows of one type, or all."""
+    def groups(
+        self, aips: frozenset[uuid.UUID] | None, kind: EventType | None = None, only: Sequence[str] | None = None
+    ) -> Iterator[pa.Table]:
+        """The row groups that can hold one of the AIPs (or all), one at a time; their rows of one type, or all.
+
+        `only` names the columns that are read of all rows.
+        """
         metadata = self._parquet.metadata
         names = [metadata.schema.column(leaf).path for leaf in range(metadata.num_columns)]
         leaf = names.index("aip_id")
@@ -142,7 +150,10 @@ class SealedDay:
         for number in range(metadata.num_row_groups):
             found = metadata.row_group(number).column(leaf).statistics
             if wanted is None or found is None or not found.has_min_max or _any(wanted, found.min, found.max):
-                yield self._parquet.read_row_group(number) if kind is None else _of_kind(self._parquet, [number], kind)
+                if kind is None:
+                    yield self._parquet.read_row_group(number, columns=only)
+                else:
+                    yield _of_kind(self._parquet, [number], kind)
 
 
 def _of_kind(file: pq.ParquetFile, groups: Iterable[int], kind: EventType) -> pa.Table:

@@ -71,7 +71,8 @@ def covered(one: Coverage) -> str:
         return "The store is empty."
     part = 100 * one.bytes_read // one.bytes if one.bytes else 100
     never = f"; {count(one.never, 'AIP')} never" if one.never else ""
-    return f"{part} % of {size(one.bytes)} read within {count(one.days, 'day')}{never}."
+    gone = f" {count(one.gone, 'AIP')} {verb(one.gone, 'are')} gone." if one.gone else ""
+    return f"{part} % of {size(one.bytes)} read within {count(one.days, 'day')}{never}.{gone}"
 
 
 def duration(seconds: float) -> str:

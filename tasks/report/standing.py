@@ -1,31 +1,90 @@
-"""How AIPs stand, read from store and log without any flow: what `status` shows and a report is made from."""
+"""How AIPs stand, read from store and log without any flow: what `status` shows and a report is made from.
+
+One that is damaged or gone stands as that, and the others as they are.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import os
+import time
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from tasks.aip import ledger as ledgers
+from tasks.aip.find import names
+from tasks.aip.fixity import event_of
+from tasks.aip.ledger import About, Ledger
 from tasks.config.home import Home
 from tasks.policy.rules import Policy
 from tasks.premis import log
-from tasks.premis.model import Ending, EventType, Outcome, aip_id
+from tasks.premis.model import Ending, Event, EventType, Outcome, aip_id
+from tasks.premis.recorder import Recorder
 from tasks.report.summary import Row, Summary, row, summarize
+from tasks.store.errors import StoreBroken
+from tasks.store.fixity import WHOLE, Fault, Kind, fault_of
 from tasks.store.ocfl import Store
+from tasks.store.reader import Entry
 
 AT_ONCE = 64
 """How many AIPs' events are in memory together."""
 
 
 def standing(home: Home, aips: Iterable[uuid.UUID], policy: Policy) -> list[Summary]:
-    """A summary of each AIP under a policy; nothing counts as new."""
-    store = Store(home.store)
-    found = []
-    for one in _ledgers(store, home, list(aips)):
-        known = {path: k for (path, sha256), k in one.known().items() if _is_now(one, path, sha256)}
-        found.append(summarize(one, known, policy, one.about.languages or home.settings().languages, None))
+    """A summary of each AIP under a policy; nothing counts as new. One that was never stored has none.
+
+    Raises LogError.
+    """
+    store, wanted = Store(home.store), list(aips)
+    labels = functools.cache(lambda: dict(names(home, gone=True)))  # asked only when something is wrong
+    found: list[Summary] = []
+    for first in range(0, len(wanted), AT_ONCE):
+        some = wanted[first : first + AT_ONCE]
+        told = log.read_many(home.log, some)  # once for many
+        for aip in some:
+            events = told.pop(aip)
+            stands = _as_it_is(home, store, aip, events, policy)
+            if isinstance(stands, Summary):
+                found.append(stands)
+            elif aip in labels():
+                found.append(
+                    _damaged(home, store, Ledger(aip, About(labels()[aip]), 0, {}, tuple(events)), policy, stands)
+                )
     return found
+
+
+def _as_it_is(home: Home, store: Store, aip: uuid.UUID, events: Sequence[Event], policy: Policy) -> Summary | Fault:
+    """The summary of an AIP, or what stands in the way of one."""
+    try:
+        inventory = store.inventory(aip)
+        if inventory is None:
+            return Fault(Kind.MISSING, ".", WHOLE)
+        return _summary(home, ledgers.of(store, inventory, events), policy)
+    except (StoreBroken, PermissionError) as error:
+        return fault_of(store.object_path(aip), error)
+
+
+def _summary(home: Home, one: Ledger, policy: Policy) -> Summary:
+    known = {path: k for (path, sha256), k in one.known().items() if _is_now(one, path, sha256)}
+    return summarize(one, known, policy, one.about.languages or home.settings().languages, None)
+
+
+def _damaged(home: Home, store: Store, one: Ledger, policy: Policy, fault: Fault) -> Summary:
+    """The summary of what there is of it, with what the last check found wrong and what we met ourselves."""
+    state: dict[str, Entry] = {}
+    with contextlib.suppress(StoreBroken, PermissionError):
+        if (inventory := store.inventory(one.id)) is not None:
+            one = replace(one, head=inventory.head)
+            state = {path: e for path, e in inventory.state().items() if os.path.isfile(e.path)}  # noqa: PTH113
+            one = replace(one, about=ledgers.about(state))
+    checks = [e for e in one.events if e.type is EventType.FIXITY]
+    run = checks[-1].run if checks and checks[-1].outcome is Outcome.FAIL else uuid.uuid4()
+    met = event_of(fault, Recorder(run, one.id), time.time())
+    known = any((e.run, e.code, e.detail) == (run, met.code, met.detail) for e in checks)
+    seen = replace(one, state=state, events=one.events if known else (*one.events, met))
+    return replace(_summary(home, seen, policy), events=len(one.events))
 
 
 def refusals(home: Home, batches: Iterable[str]) -> dict[str, Row]:
@@ -39,15 +98,5 @@ def refusals(home: Home, batches: Iterable[str]) -> dict[str, Row]:
     return found
 
 
-def _ledgers(store: Store, home: Home, aips: Sequence[uuid.UUID]) -> Iterator[ledgers.Ledger]:
-    """The ledgers of those that the store holds, the log read once for many."""
-    for first in range(0, len(aips), AT_ONCE):
-        some = aips[first : first + AT_ONCE]
-        told = log.read_many(home.log, some)
-        for aip in some:
-            if (inventory := store.inventory(aip)) is not None:
-                yield ledgers.of(store, inventory, told.pop(aip))
-
-
-def _is_now(one: ledgers.Ledger, path: str, sha256: str) -> bool:
+def _is_now(one: Ledger, path: str, sha256: str) -> bool:
     return path in one.state and one.state[path].sha256 == sha256
