@@ -10,7 +10,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from tasks.aip.fixity import Read, check
-from tasks.aip.progress import board
+from tasks.aip.progress import PutDown, board
 from tasks.config.home import Home
 
 
@@ -22,10 +22,18 @@ def verify(
     run: uuid.UUID,
     until: float | None,
 ) -> list[Read]:
-    """Read each AIP whole and record what was found; no further one is begun after `until` (monotonic seconds)."""
+    """Read each AIP whole and record what was found.
+
+    No further one is begun after `until` (monotonic seconds), but one that was begun is read whole, however large:
+    nothing remembers half of it, so the next run would be put down at the same place. Only a run that is asked to stop
+    puts it down; it is as if it had not been begun, and is the first of the next run.
+    """
     found: list[Read] = []
     for aip, batch in aips:
         if board.stop.is_set() or (found and until is not None and time.monotonic() > until):
             break
-        found.append(check(aip, batch, home, run))
+        try:
+            found.append(check(aip, batch, home, run, board.go_on))
+        except PutDown:
+            break
     return found

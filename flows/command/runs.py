@@ -29,6 +29,7 @@ from prefect.events.schemas.automations import EventTrigger, Posture
 from prefect.exceptions import PrefectHTTPStatusError
 from prefect.states import Cancelled, Cancelling, Crashed
 
+from flows.ui.states import PUT_DOWN
 from tasks.config.home import Home
 from tasks.config.locks import holders
 
@@ -86,10 +87,12 @@ def _root(client: SyncPrefectClient, run: FlowRun) -> FlowRun:
 
 
 def to_be_cancelled(run: uuid.UUID) -> bool:
-    """Whether somebody asked, on Prefect's page, for the end of this run."""
+    """Whether somebody asked, on Prefect's page, for the end of this run; one that was put down ended by itself."""
     with _client() as client:
         state = client.read_flow_run(run).state
-    return state is not None and (state.is_cancelling() or state.is_cancelled())
+    if state is None or (state.message or "").startswith(PUT_DOWN):
+        return False
+    return state.is_cancelling() or state.is_cancelled()
 
 
 def cancelled(run: uuid.UUID, message: str) -> None:

@@ -13,6 +13,8 @@ from tasks.premis import codes
 from tasks.report import phrases
 from tasks.report.summary import Summary
 
+PUT_DOWN = "Stopped after the files in hand."
+
 
 def finished(
     summaries: Sequence[Summary],
@@ -45,7 +47,7 @@ def finished(
 
 def put_down(told: str, data: tuple[Any, ...] = ()) -> State:
     """One Ctrl-C: what is in order is, and the next run does the rest."""
-    return Cancelled(message=f"Stopped after the files in hand. {told}".strip(), data=data)
+    return Cancelled(message=f"{PUT_DOWN} {told}".strip(), data=data)
 
 
 def nothing_ready(names: Sequence[str], minutes: int) -> State:

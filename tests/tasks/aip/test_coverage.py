@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,12 +17,14 @@ from hypothesis import strategies as st
 from tasks.aip import fixity
 from tasks.aip.coverage import Holding, coverage, due, holdings, share, within
 from tasks.aip.ledger import About, Ledger
+from tasks.aip.progress import PutDown, board
 from tasks.config.home import Home
 from tasks.premis import log
 from tasks.premis.model import Ending, EventType, Outcome
 from tasks.report import phrases
 from tasks.report.summary import summarize
 from tasks.store.ocfl import Store
+from tasks.verify import verify as verify_some
 from tests.tasks.premis.events import event
 from tests.tasks.report.standings import policy
 
@@ -92,6 +95,34 @@ def test_a_check_is_recorded_and_is_what_coverage_rests_on(home: Home) -> None:
     assert after[first].size == read.bytes
     assert after[first].read is not None
     assert after[second].read is None
+
+
+@pytest.fixture
+def asked_to_stop() -> Iterator[None]:
+    board.stop.set()
+    yield
+    board.stop.clear()
+
+
+@pytest.mark.usefixtures("asked_to_stop")
+def test_an_aip_that_is_put_down_half_read_is_not_recorded_and_is_still_the_first_to_read(home: Home) -> None:
+    first, second = (stored(home, a=os.urandom(3 << 20)) for _ in range(2))
+    board.stop.clear()
+    fixity.check(first, "lô-1", home, uuid.uuid4())
+    looked = iter([None, None])
+
+    def go_on() -> None:
+        next(looked, board.stop.set())
+        board.go_on()
+
+    with pytest.raises(PutDown):
+        fixity.check(second, "lô-2", home, uuid.uuid4(), go_on)
+    assert log.read_many(home.log, [second])[second] == []
+    assert [one.aip for one in due(holdings(home, Store(home.store)))] == [second, first]
+    assert verify_some.fn("lô-2", [(second, "lô-2"), (first, "lô-1")], home, uuid.uuid4(), None) == []
+    board.stop.clear()
+    read = verify_some.fn("lô-2", [(second, "lô-2")], home, uuid.uuid4(), None)
+    assert [(one.aip, one.faults) for one in read] == [(second, ())]
 
 
 KINDS: dict[str, Callable[[Path], object]] = {
