@@ -21,7 +21,7 @@ from tasks.config.unfinished import marked
 from tasks.policy.load import find, load
 from tasks.premis import codes, log
 from tasks.sip import bag
-from tasks.sip.batch import Batch, batch, in_inbox, not_taken, place, ready
+from tasks.sip.batch import Batch, batch, gone, in_inbox, not_taken, place, ready
 from tasks.sip.naming import told
 from tasks.sip.refusal import Refused, machines, refuse
 from tasks.sip.taking import Ingested
@@ -56,11 +56,11 @@ def _look(one: Batch, quiet_s: float, home: Home, warn: Callable[[str], object])
     began = time.time()
     try:
         return ready(one, quiet_s=quiet_s, now=began, warn=warn) or bag.complete(one)
-    except FileNotFoundError:
-        return False  # it was there a moment ago: somebody is at work in it
     except Exception as e:
         if machines(e):
             raise
+        if isinstance(e, FileNotFoundError) or gone(one.path):
+            return False  # it was there a moment ago: somebody is at work in it
         return refuse(one, e, home, run_id(), began=began)
 
 
@@ -117,7 +117,7 @@ def close(state: State, refused: Sequence[Refused], *, new: int, night: bool) ->
     final = states.finished(summaries, worked=bool(done[0].worked or new), night=night, data=summaries)
     news = refusals.news(refused, night=night)
     passing = refusals.passing(news)
-    older = refusals.still([r for r in refused if r not in news])
+    older = refusals.still(refusals.older(refused, night=night))
     good = final.message if summaries else ""
     said = " ".join(filter(None, [refusals.sentences(news, coded=not passing), good, older]))
     if news and passing and not night:  # a night leaves it to the other run: nobody is asked for anything
@@ -133,7 +133,7 @@ def _none(refused: Sequence[Refused], *, night: bool) -> State:
         return states.finished((), worked=False)
     news = refusals.news(refused, night=night)
     passing = refusals.passing(news)
-    older = refusals.still([r for r in refused if r not in news])
+    older = refusals.still(refusals.older(refused, night=night))
     said = " ".join(filter(None, [refusals.sentences(news), older]))
     if night and passing:
         return Completed(name="Nothing to do", message=said)

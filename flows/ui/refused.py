@@ -36,6 +36,11 @@ def news(refused: Sequence[Refused], *, night: bool) -> list[Refused]:
     return [r for r in refused if not (night and r.known)]
 
 
+def older(refused: Sequence[Refused], *, night: bool) -> list[Refused]:
+    """The others: a night only says that they are still there."""
+    return [r for r in refused if night and r.known]
+
+
 def passing(refused: Sequence[Refused]) -> bool:
     """Whether nothing is wrong with any: another run works on each, or somebody still writes it."""
     return all(r.code in codes.CODES and codes.code(r.code).transient for r in refused)

@@ -157,6 +157,17 @@ def _is_another(path: Path, one: Batch) -> bool:
     return path.name.lower() != one.path.name.lower() or not path.samefile(one.path)
 
 
+def gone(path: Path) -> bool:
+    """Whether nothing is there any more; what cannot be looked at is still there."""
+    try:
+        os.lstat(path)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
 def place(inbox: Path, name: str) -> Path:
     """The delivery that a person or a run names: in the inbox by its name or its file's, else a path.
 

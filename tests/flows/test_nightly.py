@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from prefect import State
 from prefect.states import Cancelled
 
 from flows.migrate import Migrated
-from flows.nightly import _none, close
+from flows.nightly import _look, _none, close
 from flows.ui import states
 from tasks.aip.progress import board
+from tasks.config.home import Home
+from tasks.sip.batch import in_inbox
 from tasks.sip.refusal import Refused
 from tests.tasks.report.standings import summary
 
@@ -31,6 +35,16 @@ def put_down(*summaries: object) -> State:
         return migrated(*summaries, left=True)
     finally:
         board.stop.clear()
+
+
+@pytest.mark.parametrize("name", ["a.zip", "b"])
+def test_a_delivery_that_was_taken_away_since_it_was_listed_is_left_alone(tmp_path: Path, name: str) -> None:
+    home = Home(tmp_path).prepare()
+    (home.inbox / name).mkdir() if name == "b" else (home.inbox / name).write_bytes(b"")
+    (one,) = in_inbox(home.inbox)
+    one.path.rename(tmp_path / "elsewhere")
+    assert _look(one, 60, home, print) is False
+    assert not list(home.log.iterdir())
 
 
 @pytest.mark.parametrize("night", [False, True])
