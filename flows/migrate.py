@@ -14,7 +14,6 @@ from prefect.futures import PrefectFuture, as_completed
 from flows.ui import artifacts, states
 from flows.ui.run import put_down, run_id, threads, whole
 from flows.ui.stops import stops_clearly
-from tasks.aip.busy import busy as why_busy
 from tasks.aip.busy import sentence
 from tasks.aip.mend import mend
 from tasks.aip.plan import Choice, Scope
@@ -45,12 +44,12 @@ class Migrated:
 
     summaries: tuple[Summary, ...]
     worked: int
-    busy: tuple[tuple[str, str], ...]
-    """(AIP, why) of those that another run holds."""
+    apart: tuple[tuple[str, str, str], ...]
+    """(AIP, code, why) of those that were left alone: another run holds them, or they are damaged."""
 
     def __add__(self, other: "Migrated") -> "Migrated":
         """Both, one after the other."""
-        return Migrated(self.summaries + other.summaries, self.worked + other.worked, self.busy + other.busy)
+        return Migrated(self.summaries + other.summaries, self.worked + other.worked, self.apart + other.apart)
 
 
 @flow(
@@ -90,7 +89,7 @@ def migrate(
         session = Session(home, store, law, run_id(), door, reason=reason, budget=budget)
         done += _wave(session, waiting, choice, live)
     called = dict(zip(aips, names or aips, strict=False))
-    done = replace(done, busy=tuple((called[aip], why) for aip, why in done.busy))
+    done = replace(done, apart=tuple((called[aip], code, why) for aip, code, why in done.apart))
     board.finish()
     pages.index(home, done.summaries)
     reports = f"http://127.0.0.1:{home.settings().reports_port}"
@@ -100,8 +99,8 @@ def migrate(
 
 def _wave(session: Session, waiting: deque[uuid.UUID], choice: Choice, live: artifacts.ProgressArtifact) -> Migrated:
     """The next AIPs all the way: as many as memory holds at once, and no more."""
-    with session.holding(waiting, choice) as held_elsewhere:
-        busy = tuple((str(aip), sentence(why_busy(session.home, aip))) for aip in held_elsewhere)
+    with session.holding(waiting, choice) as left:
+        apart = tuple((str(aip), trouble.code, sentence(trouble)) for aip, trouble in left.items())
         more = bool(waiting)
         for late in session.ahead_of_the_clock():
             get_run_logger().warning("The clock is behind the last event of AIP %s. Set it right.", late)
@@ -117,7 +116,7 @@ def _wave(session: Session, waiting: deque[uuid.UUID], choice: Choice, live: art
         if not summary.waiting:
             unfinished.clear(session.home, summary.aip)
         pages.write(session.home, summary, session.policy)
-    return Migrated(tuple(s.bounded(KEPT_ROWS) for s in summaries), len(chunks), busy)
+    return Migrated(tuple(s.bounded(KEPT_ROWS) for s in summaries), len(chunks), apart)
 
 
 def _identify(session: Session, *, more: bool) -> None:

@@ -14,7 +14,6 @@ from flows.ui import refused as refusals
 from flows.ui import states
 from flows.ui.run import run_id
 from flows.ui.stops import stops_clearly
-from tasks.aip.busy import BUSY
 from tasks.config.home import Home
 from tasks.config.home import home as the_home
 from tasks.config.unfinished import marked
@@ -113,7 +112,7 @@ def close(state: State, refused: Sequence[Refused], *, new: int, night: bool) ->
         return Cancelled(message=state.message, data=summaries or None)
     if not done:
         return states.stopped(state.message or "The migration stopped.")
-    refused = [*refused, *(Refused(name, why, BUSY) for name, why in done[0].busy)]
+    refused = [*refused, *(Refused(name, why, code) for name, code, why in done[0].apart)]
     final = states.finished(summaries, worked=bool(done[0].worked or new), night=night, data=summaries)
     news = refusals.news(refused, night=night)
     passing = refusals.passing(news)
@@ -122,6 +121,8 @@ def close(state: State, refused: Sequence[Refused], *, new: int, night: bool) ->
     said = " ".join(filter(None, [refusals.sentences(news, coded=not passing), good, older]))
     if news and passing and not night:  # a night leaves it to the other run: nobody is asked for anything
         return states.stopped(f"{news[0].code}: {said}", data=summaries)
+    if not summaries and (stop := _stop(news)):
+        return states.stopped(f"{stop}: {said}")
     if news and not passing:
         return Failed(name="Needs a person", message=said, data=summaries)
     return final.model_copy(update={"message": said}) if refused else final
@@ -137,13 +138,18 @@ def _none(refused: Sequence[Refused], *, night: bool) -> State:
     said = " ".join(filter(None, [refusals.sentences(news), older]))
     if night and passing:
         return Completed(name="Nothing to do", message=said)
-    if stop := next((r for r in news if r.code and codes.stops(r.code)), None):
-        return states.stopped(f"{stop.code}: {said}")
+    if stop := _stop(news):
+        return states.stopped(f"{stop}: {said}")
     if passing:
         return states.stopped(f"{news[0].code}: {said}")
     if all(r.code for r in news):
         return Failed(name="Needs a person", message=said)
     return states.stopped(said)
+
+
+def _stop(refused: Sequence[Refused]) -> str:
+    """The first code that says that something is wrong here and not with a delivery; "" for none."""
+    return next((r.code for r in refused if r.code and codes.stops(r.code)), "")
 
 
 def named(names: list[str], home: Home) -> list[Batch]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import uuid
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
 from tasks.aip import ledger as ledgers
+from tasks.aip.busy import busy
 from tasks.aip.examine import Original, examine
 from tasks.aip.ledger import Known, Ledger
 from tasks.aip.pack import PRODUCTS, in_force, pack, unpacked
@@ -23,9 +24,10 @@ from tasks.config.locks import aip_lock
 from tasks.policy.apply import apply
 from tasks.policy.rules import Policy
 from tasks.premis import log
-from tasks.premis.model import Ending, Event, SourceFile
+from tasks.premis.model import Ending, Event, SourceFile, Trouble
 from tasks.premis.recorder import Recorder
 from tasks.store import disk
+from tasks.store.errors import StoreBroken
 from tasks.store.ocfl import Store
 from tasks.store.reader import Inventory
 from tasks.store.stage import Stage
@@ -57,6 +59,15 @@ def _still_known(known: Known, choice: Choice) -> bool:
     return choice.scope is not Scope.ALL and (known.trouble is None or choice.scope is Scope.CHANGED)
 
 
+@contextlib.contextmanager
+def _damage(aip: uuid.UUID, apart: dict[uuid.UUID, Trouble]) -> Iterator[None]:
+    """What is damaged in one AIP sets that one apart, and the others are worked on."""
+    try:
+        yield
+    except StoreBroken as e:
+        apart[aip] = Trouble("store-broken", what=str(e))
+
+
 class Session:
     """The state of one run in this process; every method that writes is safe to repeat after a kill."""
 
@@ -78,22 +89,24 @@ class Session:
         self._unidentified: list[tuple[uuid.UUID, Original]] = []
 
     @contextlib.contextmanager
-    def holding(self, waiting: deque[uuid.UUID], choice: Choice) -> Iterator[list[uuid.UUID]]:
+    def holding(self, waiting: deque[uuid.UUID], choice: Choice) -> Iterator[Mapping[uuid.UUID, Trouble]]:
         """Lock and read AIPs from the front of `waiting`, which they leave, as many as one wave of work takes.
 
         So memory does not grow with the delivery: at the end all of it is let go, whoever still knows this session.
-        Yields those that another run holds, which are left for the next. Raises Trouble "space" with a budget.
+        Yields those that are left alone, and why: another run holds them ("store-busy"), or they are damaged
+        ("store-broken"). Raises Trouble "space" with a budget.
         """
-        busy: list[uuid.UUID] = []
+        apart: dict[uuid.UUID, Trouble] = {}
         with contextlib.ExitStack() as stack:
             for known in (self.open, self.chunks, self._unidentified):
                 stack.callback(known.clear)
-            held = list(self._held(waiting, busy, stack))
+            held = list(self._held(waiting, apart, stack))
             told = log.read_many(self.home.log, [inventory.aip for inventory in held])
             for inventory in held:
-                self._take_up(ledgers.of(self.store, inventory, told.pop(inventory.aip)), choice)
+                with _damage(inventory.aip, apart):
+                    self._take_up(ledgers.of(self.store, inventory, told.pop(inventory.aip)), choice)
             self._promise(file for _, (file, _) in self._unidentified)
-            yield busy
+            yield apart
 
     def _promise(self, files: Iterable[SourceFile]) -> None:
         """Have room for the masters of these files. Raises Trouble "space"."""
@@ -101,7 +114,7 @@ class Session:
             self.budget.take(making([(file.path, file.size) for file in files], self.home))
 
     def _held(
-        self, waiting: deque[uuid.UUID], busy: list[uuid.UUID], stack: contextlib.ExitStack
+        self, waiting: deque[uuid.UUID], apart: dict[uuid.UUID, Trouble], stack: contextlib.ExitStack
     ) -> Iterator[Inventory]:
         files, most = 0, self.home.settings().aip_max_files
         for _ in range(WAVE_AIPS):
@@ -109,8 +122,12 @@ class Session:
                 return
             aip = waiting.popleft()
             if not stack.enter_context(aip_lock(self.home, aip, self.run)):
-                busy.append(aip)
-            elif (inventory := self.store.inventory(aip)) is not None:
+                apart[aip] = busy(self.home, aip)
+                continue
+            inventory = None
+            with _damage(aip, apart):
+                inventory = self.store.inventory(aip)
+            if inventory is not None:
                 files += len(inventory.state())
                 yield inventory
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from prefect import State
-from prefect.states import Cancelled
+from prefect.states import Cancelled, Completed
 
 from flows.migrate import Migrated
 from flows.nightly import _look, _none, close
@@ -27,6 +27,10 @@ CHANGING = Refused("đang-ghi", "Somebody is still writing it.", "source-changin
 def migrated(*summaries: object, left: bool = False, night: bool = False) -> State:
     data = (Migrated(tuple(summaries), len(summaries), ()),)
     return states.finished(tuple(summaries), worked=bool(summaries), left=left, night=night, data=data)
+
+
+def left_alone(apart: tuple[tuple[str, str, str], ...], *summaries: object) -> State:
+    return Completed(data=(Migrated(tuple(summaries), len(summaries), apart),))
 
 
 def put_down(*summaries: object) -> State:
@@ -101,3 +105,12 @@ def test_what_somebody_still_writes_is_left_by_a_night_and_told_by_a_command() -
     assert _none([CHANGING], night=True).name == "Nothing to do"
     assert close(migrated(summary(files=2, done=2)), [CHANGING], new=0, night=True).is_completed()
     assert states.code_of(_none([CHANGING], night=False)) == "source-changing"
+
+
+def test_a_damaged_aip_is_told_with_its_code_and_stops_the_run_only_when_nothing_else_was_done() -> None:
+    apart = (("lô-2", "store-broken", "The inventory is damaged."),)
+    with_others = close(left_alone(apart, summary(files=2, done=2)), [], new=0, night=True)
+    assert (with_others.name, states.code_of(with_others)) == ("Needs a person", "")
+    assert with_others.message.startswith("lô-2: store-broken: The inventory is damaged. 2 of 2 in good order.")
+    alone = close(left_alone(apart), [], new=0, night=True)
+    assert (alone.name, states.code_of(alone)) == ("Stopped", "store-broken")

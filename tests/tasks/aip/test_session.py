@@ -347,6 +347,21 @@ def test_a_wave_takes_as_many_aips_as_hold_the_files_of_one(pipeline: Pipeline) 
     assert waves == [aips[:2], aips[2:]]
 
 
+@pytest.mark.parametrize("damaged", ["inventory.json", "v1/content/metadata/aip.json"])
+def test_an_aip_that_is_damaged_is_set_apart_and_the_others_are_worked_on(pipeline: Pipeline, damaged: str) -> None:
+    shutil.copytree(pipeline.inbox / "lô-1", pipeline.inbox / "lô-2")
+    broken, sound = pipeline.ingest("lô-1").aip, pipeline.ingest("lô-2").aip
+    inventory = pipeline.store.inventory(broken)
+    assert inventory is not None
+    hurt = inventory.object / damaged
+    hurt.chmod(0o644)
+    hurt.write_bytes(b"{")
+    session = pipeline.session()
+    with session.holding(deque([broken, sound]), Choice()) as apart:
+        assert {aip: trouble.code for aip, trouble in apart.items()} == {broken: "store-broken"}
+        assert list(session.open) == [sound]
+
+
 def test_a_run_asked_to_stop_identifies_nothing_more_and_every_file_waits(pipeline: Pipeline) -> None:
     aip = pipeline.ingest().aip
     board.stop.set()
