@@ -178,8 +178,13 @@ def _heard(home: Home, start: Callable[[], State]) -> State:
     """The run's state. Raises OSError or StackError where the server cannot write down what it is told."""
     from prefect.exceptions import PrefectHTTPStatusError
 
+    from flows.ui.states import code_of
+
     try:
-        return start()
+        state = start()
+        if state.is_crashed() or (state.name in ("Failed", "Stopped") and not code_of(state)):
+            stack.check_disk(home)  # something broke that has no name, perhaps that
+        return state
     except PrefectHTTPStatusError as error:
         stack.check_disk(home)
         log = home.prefect / "server.log"
