@@ -6,8 +6,8 @@ SHELL = /bin/sh
 PYTHON = $$(for p in python3.11 python3 /usr/bin/python3; do \
 	"$$p" -c 'import sys; raise SystemExit(sys.version_info[:2] != (3, 11))' 2>/dev/null && { command -v "$$p"; break; }; done)
 BIN = .venv/bin
-# What the tests need besides: git applies the diff of docs/new-path.md, pgrep looks for orphans.
-TEST_PACKAGES = git procps strace
+# What the tests need besides: git applies the diff of docs/new-path.md, pgrep looks for orphans, zip packs.
+TEST_PACKAGES = git procps strace zip
 # Many tests wait for servers and tools: one more at a time than there are cores, and no more than memory holds.
 AT_ONCE = -n $$(n=$$(($$(nproc) + 1)); [ $$n -lt 8 ] && echo $$n || echo 8) --dist worksteal
 PACKAGES = $$(sed 's/\#.*//' packages.txt)

@@ -59,8 +59,9 @@ def status(
     law = load(find(policy or home.settings().policy, home))
     known = dict(names(home, gone=True))
     summaries = standing(home, find_aips(home, aips, gone=True) if aips else known, law)
-    waiting = sorted({b.name for b in in_inbox(home.inbox)} - {batch_of(name) for name in known.values()})
-    refused = refusals(home, (b.name for b in in_inbox(home.inbox)))
+    inbox = {b.name for b in in_inbox(home.inbox)}
+    waiting = sorted(inbox - {batch_of(name) for name in known.values()})
+    refused = refusals(home, inbox)
     if json:
         told = {name: row.as_json() for name, row in refused.items()}
         answer = {"batches": by_batch(summaries), "inbox": waiting, "refused": told}

@@ -112,7 +112,8 @@ def verify(
     Example: perenne verify --minutes 60
     """
     home = the_home().prepare()
-    find_aips(home, aips or [], gone=True)
+    if aips:  # to look for those that are gone reads all of the log
+        find_aips(home, aips, gone=True)
 
     def start() -> State:
         from flows import verify as flows

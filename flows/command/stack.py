@@ -8,6 +8,7 @@ import json
 import os
 import socket
 import sys
+import tempfile
 import threading
 import time
 import urllib.error
@@ -113,13 +114,12 @@ def listens(address: Address) -> bool:
 def check_disk(home: Home) -> None:
     """Write where the server writes: it does not say why it cannot. Raises OSError naming the folder."""
     for folder in (home.prefect, temporary()):
-        probe = folder / f"perenne-probe-{os.getpid()}"
         try:
-            disk.write(probe, bytes(_PROBE), sync=True)
+            with tempfile.TemporaryFile(dir=folder, buffering=0) as probe:
+                disk.write_all(probe.fileno(), bytes(_PROBE))
+                os.fsync(probe.fileno())
         except OSError as error:
             raise OSError(error.errno, error.strerror, str(folder)) from error
-        finally:
-            probe.unlink(missing_ok=True)
 
 
 def watch(address: Address, gone: Callable[[], None]) -> None:

@@ -11,7 +11,7 @@ from tasks.premis.model import Ending
 
 
 class PutDown(Exception):  # noqa: N818  what happened
-    """The run was asked to stop between two files: what is in hand is put down, and the next run takes it up."""
+    """The run was asked to stop between two steps: what is in hand is put down, and the next run takes it up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Board:
         self.stop = threading.Event()
 
     def go_on(self) -> None:
-        """Between two files of a long piece of work. Raises PutDown when the run was asked to stop."""
+        """Asked between two steps of a long piece of work. Raises PutDown when the run was asked to stop."""
         if self.stop.is_set():
             raise PutDown
 

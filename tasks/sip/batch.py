@@ -174,8 +174,9 @@ def place(inbox: Path, name: str) -> Path:
     A path may be written as Perenne shows it, with `%XX` for bytes that are not UTF-8.
     """
     if "/" not in name:
+        there = in_inbox(inbox)
         for same in (lambda b: b.path.name == name, lambda b: b.name == name):
-            if found := next(filter(same, in_inbox(inbox)), None):
+            if found := next(filter(same, there), None):
                 return found.path
     path = meant(name)
     return path if "%" not in name or os.path.lexists(path) else received(name)

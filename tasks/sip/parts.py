@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tasks.aip.ledger import ORIGINALS
@@ -15,7 +15,7 @@ from tasks.sip.batch import Entry
 from tasks.store.errors import StoreBroken
 from tasks.store.names import logical_path
 from tasks.store.ocfl import Store
-from tasks.store.reader import Inventory
+from tasks.store.reader import Entry as Stored
 
 SUBMISSION = "metadata/submission/"
 """Where each version that took originals in lists the delivery as it was then, `vN.json`."""
@@ -44,21 +44,22 @@ def stored(batch: str, store: Store) -> list[Part]:
 def _stored(batch: str, store: Store) -> Iterator[Part]:
     number = 1
     while (inventory := store.inventory(aip_id(batch, number))) is not None:
-        yield Part(number, inventory.aip, inventory.head, frozenset(_known(inventory)), _originals(inventory))
+        state = inventory.state()
+        yield Part(number, inventory.aip, inventory.head, frozenset(_known(state)), _originals(state))
         number += 1
     if store.inventory(aip_id(batch, number + 1)) is not None:
         # Parts come one after the other. Were its files cut anew, they would be stored beside those of the parts after.
         raise StoreBroken(store.object_path(aip_id(batch, number)), f"part {number} of {batch} is gone")
 
 
-def _originals(inventory: Inventory) -> str:
-    held = sorted((path, entry.sha512) for path, entry in inventory.state().items() if path.startswith(ORIGINALS))
+def _originals(state: Mapping[str, Stored]) -> str:
+    held = sorted((path, entry.sha512) for path, entry in state.items() if path.startswith(ORIGINALS))
     return hashlib.sha256(json.dumps(held).encode()).hexdigest()
 
 
-def _known(inventory: Inventory) -> Iterator[str]:
+def _known(state: Mapping[str, Stored]) -> Iterator[str]:
     """What was stored, and what was told of: a file that was refused belongs to the part that refused it."""
-    for path, entry in inventory.state().items():
+    for path, entry in state.items():
         if path.startswith(ORIGINALS):
             yield path
         elif _LISTING.fullmatch(path):

@@ -16,6 +16,7 @@ from tasks.premis.model import EventType, aip_id
 from tasks.store.ocfl import Store
 from tests.flows import kills, scans
 from tests.tasks.sip.test_bag import made as made_bag
+from tests.tasks.sip.test_batch import deepen
 
 pytestmark = pytest.mark.slow
 
@@ -65,13 +66,7 @@ def lay(home: Path) -> None:
     (inbox / "oxum" / "bag-info.txt").write_text(f"Payload-Oxum: {'9' * 5000}.1\n")
     for name in ("linked", "oxum"):
         (inbox / f"{name}.ready").touch()
-    here = os.open(inbox / "deep", os.O_RDONLY)
-    for _ in range(1300):
-        os.mkdir("d", dir_fd=here)
-        below = os.open("d", os.O_RDONLY, dir_fd=here)
-        os.close(here)
-        here = below
-    os.close(here)
+    deepen(inbox / "deep", 1300)
 
 
 @pytest.fixture(scope="module")

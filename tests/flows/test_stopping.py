@@ -24,7 +24,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-@pytest.mark.parametrize("how", ["term", "twice", "page"])
+@pytest.mark.parametrize("how", ["term", "hup", "twice", "page"])
 def test_a_command_that_is_stopped_leaves_nothing_behind(home: Path, how: str) -> None:
     shutil.rmtree(home / "work", ignore_errors=True)
     run = kills.start(home, "run", "quét")
@@ -34,7 +34,7 @@ def test_a_command_that_is_stopped_leaves_nothing_behind(home: Path, how: str) -
         began = time.monotonic()
         if how == "page":
             kills.api(home, f"/flow_runs/{scans.run_of(home)}/set_state", {"state": {"type": "CANCELLING"}})
-        for number in {"term": [signal.SIGTERM], "twice": [signal.SIGINT] * 2}.get(how, []):
+        for number in {"term": [signal.SIGTERM], "hup": [signal.SIGHUP], "twice": [signal.SIGINT] * 2}.get(how, []):
             run.send_signal(number)
             time.sleep(0.3)
         assert kills.gone(mine, WITHIN_S)

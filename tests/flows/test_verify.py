@@ -94,24 +94,33 @@ def reading(run: subprocess.Popen[str], name: str) -> bool:
     return False
 
 
-@pytest.mark.slow
-def test_one_ctrl_c_ends_inside_a_large_aip_which_the_next_run_reads_first(home: Home) -> None:
-    small, large = taken(home, "lô-1"), taken(home, "lô-2", LARGE)
-    assert perenne(home, "verify", "lô-1").returncode == 0
+def interrupted(home: Home) -> tuple[str, str]:
+    """What a verification says that is asked to end as soon as it reads an original."""
     env = {**os.environ, "PERENNE_HOME": str(home.root)}
     command = [*kills.PERENNE, "verify"]
     run = subprocess.Popen(command, env=env, cwd=kills.ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     while run.poll() is None and not reading(run, "a.bin"):
         time.sleep(0.01)
-    for number in (signal.SIGSTOP, signal.SIGINT, signal.SIGCONT):  # it reads no further before it is asked
-        run.send_signal(number)
+    run.send_signal(signal.SIGINT)
     said, why = run.communicate(timeout=60)
     assert run.returncode == 130, (said, why)
+    return said, why
+
+
+@pytest.mark.slow
+def test_one_ctrl_c_ends_inside_a_large_aip_which_the_next_run_reads_first(home: Home) -> None:
+    small = taken(home, "lô-1")
+    assert perenne(home, "verify", "lô-1").returncode == 0
+    for attempt in range(4):  # on a busy machine the file may be read before we ask: that proves nothing
+        large = taken(home, f"lớn-{attempt}", LARGE)
+        said, why = interrupted(home)
+        if log.read_many(home.log, [large])[large][-1].type is not EventType.FIXITY:
+            break
     assert said.startswith("Stopped after the files in hand. 0 AIPs read, "), why
     assert log.read_many(home.log, [large])[large][-1].type is not EventType.FIXITY
     done = perenne(home, "verify", "--json")
     assert done.returncode == 0
-    assert [one["aip"] for one in json.loads(done.stdout)["aips"]] == [str(large), str(small)]
+    assert [one["aip"] for one in json.loads(done.stdout)["aips"]][:2] == [str(large), str(small)]
 
 
 BESIDE = """

@@ -114,16 +114,22 @@ def test_the_same_name_is_the_same_aip(tmp_path: Path) -> None:
     assert batch(one).aip == batch(other).aip
 
 
-def test_a_delivery_may_be_deeper_than_pythons_stack_and_what_is_too_deep_to_name_is_told(tmp_path: Path) -> None:
-    root = made(tmp_path)
-    here = os.open(root, os.O_RDONLY)
-    for _ in range(2500):
+def deepen(folder: Path, levels: int, *, file: str = "") -> None:
+    """So many folders, one in the other, deeper than any path can name; with `file` an empty file in each."""
+    here = os.open(folder, os.O_RDONLY)
+    for _ in range(levels):
         os.mkdir("d", dir_fd=here)
         below = os.open("d", os.O_RDONLY, dir_fd=here)
-        os.close(os.open("x", os.O_CREAT | os.O_WRONLY, dir_fd=below))
+        if file:
+            os.close(os.open(file, os.O_CREAT | os.O_WRONLY, dir_fd=below))
         os.close(here)
         here = below
     os.close(here)
+
+
+def test_a_delivery_may_be_deeper_than_pythons_stack_and_what_is_too_deep_to_name_is_told(tmp_path: Path) -> None:
+    root = made(tmp_path)
+    deepen(root, 2500, file="x")
     found = walk(batch(root))
     subprocess.run(["rm", "-rf", root], check=True)  # shutil recurses
     files = [e for e in found if not e.kind and not e.fault]
@@ -159,13 +165,7 @@ def test_clocks_that_differ_a_little_are_no_reason_to_warn(tmp_path: Path) -> No
 
 def test_a_change_deep_down_keeps_a_batch_out_however_deep_it_is(tmp_path: Path) -> None:
     root = made(tmp_path)
-    here = os.open(root, os.O_RDONLY)
-    for _ in range(1300):
-        os.mkdir("d", dir_fd=here)
-        below = os.open("d", os.O_RDONLY, dir_fd=here)
-        os.close(here)
-        here = below
-    os.close(here)
+    deepen(root, 1300)
     now = time.time()
     assert (ready(batch(root), quiet_s=60, now=now), ready(batch(root), quiet_s=60, now=now + 61)) == (False, True)
     subprocess.run(["rm", "-rf", root], check=True)  # shutil recurses
