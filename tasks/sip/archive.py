@@ -162,7 +162,7 @@ def _told(found: Sequence[Member], wrong: Mapping[int, str], folder: Path) -> It
     for member in found:
         entry = member.entry
         if why := wrong.get(member.number):
-            yield Entry(entry.raw, entry.size, entry.mtime_ns, "", f"damaged in the archive: {why}", entry.place)
+            yield Entry(entry.raw, entry.size, entry.mtime_ns, "", why, entry.place)
         elif entry.kind:
             yield entry
         else:

@@ -23,6 +23,8 @@ from tasks.store import disk
 DECLARATION = b"bagit.txt"
 INFO = b"bag-info.txt"
 PAYLOAD = b"data/"
+FINDERS = b"__MACOSX/"
+"""Where macOS puts what it knows of the files that it packs, beside the folder that it was asked to pack."""
 ALGORITHMS = ("md5", "sha1", "sha224", "sha256", "sha384", "sha512")
 VERSIONS = ("0.93", "0.94", "0.95", "0.96", "0.97", "1.0")
 
@@ -68,17 +70,27 @@ def is_bag(entries: Sequence[Entry]) -> bool:
 
 
 def root_of(entries: Sequence[Entry]) -> bytes | None:
-    """Where the bag lies in a packed delivery: at its top, or in its only folder (RFC 8493, section 4.2); else None."""
+    """Where the bag lies in a packed delivery: at its top, or in its only folder (RFC 8493, section 4.2); else None.
+
+    The folder that macOS adds of itself does not count.
+    """
     if is_bag(entries):
         return b""
-    tops = {e.raw.partition(b"/")[0] for e in entries}
+    tops = {e.raw.partition(b"/")[0] for e in entries if not e.raw.startswith(FINDERS)}
     only = next(iter(tops)) + b"/" if len(tops) == 1 else b""
     return only if only and any(e.raw == only + DECLARATION for e in entries) else None
 
 
 def below(root: bytes, entries: Iterable[Entry]) -> tuple[Entry, ...]:
     """The entries of a folder, named from there."""
-    return tuple(replace(e, raw=e.raw[len(root) :], place=e.at) for e in entries)
+    return tuple(replace(e, raw=e.raw[len(root) :], place=e.at) for e in entries if e.raw.startswith(root))
+
+
+def unusable(entries: Iterable[Entry]) -> Iterator[Fault]:
+    """What is no file, or none that can be read: a bag may not hold it."""
+    for e in entries:
+        if e.kind or e.fault:
+            yield Fault(e.fault or f"a {e.kind} where only files may be", shown(e.raw))
 
 
 def read(root: Path, entries: Sequence[Entry]) -> Bag:
@@ -131,9 +143,7 @@ class _Reading:
             self._fault("no manifest of the payload")
         self._fetched(spelled)
         self._counted()
-        for e in self.entries:
-            if e.kind or e.fault:
-                self._fault(e.fault or f"a {e.kind} where only files may be", e.raw)
+        self.faults.extend(unusable(self.entries))
         payload = tuple(self._payload())
         return Bag(
             self.version,

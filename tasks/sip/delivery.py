@@ -20,7 +20,7 @@ from tasks.sip.faults import Faults
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """`entries` are to become originals; they and the bag's tag files lie below `root`.
+    """`entries` are to become originals; they, the bag's tag files and what came `beside` the bag lie below `root`.
 
     `names` has the names that an archive gave otherwise, by place.
     """
@@ -29,6 +29,7 @@ class Delivery:
     root: Path
     bag: Bag | None = None
     container: Container | None = None
+    beside: tuple[Entry, ...] = ()
     names: Mapping[bytes, bytes] = field(default_factory=dict)
 
     def path(self, entry: Entry) -> Path:
@@ -56,7 +57,7 @@ def opened(batch: Batch, listed: tuple[Entry, ...], home: Home, room: Callable[[
         yield _bag(Delivery(listed, batch.path), b"") if bags.is_bag(listed) else Delivery(listed, batch.path)
         return
     with archive.opened(batch.path, home, room) as unpacked:
-        whole = Delivery(unpacked.entries, unpacked.folder, None, unpacked.container, unpacked.received)
+        whole = Delivery(unpacked.entries, unpacked.folder, container=unpacked.container, names=unpacked.received)
         root = bags.root_of(whole.entries)
         yield whole if root is None else _bag(whole, root)
 
@@ -64,12 +65,13 @@ def opened(batch: Batch, listed: tuple[Entry, ...], home: Home, room: Callable[[
 def _bag(whole: Delivery, root: bytes) -> Delivery:
     """The payload of a bag, every file of it read and compared. Raises BatchRefused with all its faults."""
     bag = bags.read(whole.root, bags.below(root, whole.entries))
-    faults = bag.verify()
+    beside = tuple(e for e in whole.entries if not e.raw.startswith(root))
+    faults = bag.verify().extend(bags.unusable(beside))
     if not faults.count and not bag.payload:
         raise unfit("the bag holds no file")
     if faults.count:
         raise _refused(faults)
-    return Delivery(bag.payload, whole.root, bag, whole.container)
+    return Delivery(bag.payload, whole.root, bag, whole.container, beside)
 
 
 def _refused(faults: Faults) -> BatchRefused:

@@ -117,8 +117,7 @@ def ingest(
         if any(one.version for one in done):
             refusal.withdraw(batch, home, run, began)
         troubles = [t for one in done for t in one.troubles]
-        # What an archive holds damaged stays so until the archive is another.
-        if any(t.code in (PASSING[:1] if batch.packed else PASSING) for t in troubles):
+        if any(t.code in PASSING for t in troubles):
             return done
         if any(one.version for one in done):
             refusal.write(seen, {"listing": _with_store(digest, stored(batch.name, store))})

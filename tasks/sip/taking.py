@@ -114,7 +114,7 @@ class Taking:
         if entry.kind and entry.kind != "folder":
             raise Trouble("not-a-file", kind=entry.kind)
         if entry.fault:
-            raise Trouble("source-unreadable", what=entry.fault)
+            raise Trouble("member-damaged" if self.delivery.container else "source-unreadable", what=entry.fault)
         path = self.delivery.path(entry)
         try:
             os.close(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC))
@@ -217,8 +217,10 @@ class Taking:
         """What came besides the originals stays with the version that they make: lists, digests."""
         if container := self.delivery.container:
             self.stage.put_bytes(_json(asdict(container)), f"{SUBMISSION}v{version}.container.json", durable=False)
-        for tag in self.delivery.bag.tags if self.delivery.bag else ():
-            self.stage.put(self.delivery.path(tag), f"{SUBMISSION}v{version}/{logical_path(tag.raw)}", durable=False)
+        bag, place = self.delivery.bag, f"{SUBMISSION}v{version}"
+        more = [(f"{place}/", e) for e in bag.tags] if bag else []
+        for folder, entry in (*more, *((f"{place}.container/", e) for e in self.delivery.beside)):
+            self.stage.put(self.delivery.path(entry), folder + logical_path(entry.raw), durable=False)
 
     def _received(self) -> Iterator[Event]:
         """The acts that were about the delivery as a whole."""

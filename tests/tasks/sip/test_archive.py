@@ -238,10 +238,11 @@ def test_a_zip_that_lies_about_sizes_gives_no_more_than_it_says(home: Home, name
     data = path.read_bytes()
     path.write_bytes(data.replace(struct.pack("<I", 100_000), struct.pack("<I", 10)))
     done = taken(home, path)
-    assert [(t.code, t.source.path) for t in done.troubles if t.source] == [("source-unreadable", "originals/liar")]
+    assert [(t.code, t.source.path) for t in done.troubles if t.source] == [("member-damaged", "originals/liar")]
     assert originals(home, name) == {"good": b"good"}
 
 
+@pytest.mark.provokes("member-damaged")
 def test_a_file_damaged_in_an_archive_is_told_and_the_others_are_stored(home: Home, name: str) -> None:
     path = home.inbox / f"{name}.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
@@ -249,7 +250,7 @@ def test_a_file_damaged_in_an_archive_is_told_and_the_others_are_stored(home: Ho
         archive.writestr("good", b"good")
     path.write_bytes(path.read_bytes().replace(b"to be damaged", b"that were hurt"[:13]))
     (trouble,) = taken(home, path).troubles
-    assert trouble.code == "source-unreadable"
+    assert trouble.code == "member-damaged"
     assert "Bad CRC-32" in trouble.detail["what"]
     assert originals(home, name) == {"good": b"good"}
 
@@ -386,7 +387,7 @@ def test_a_second_name_of_nothing_in_a_tar_is_told_and_the_others_are_stored(hom
         lost.type, lost.linkname = tarfile.LNKTYPE, "nowhere"
         archive.addfile(lost)
     (trouble,) = taken(home, path).troubles
-    assert "damaged in the archive" in trouble.detail["what"]
+    assert trouble.code == "member-damaged"
     assert set(originals(home, name)) == {"good"}
 
 
@@ -417,6 +418,27 @@ def test_a_bag_in_an_archive_is_judged_as_a_bag(home: Home, name: str, tmp_path:
     taken(home, path)
     assert set(originals(home, name)) == {"báo-cáo/quý-1.txt", "báo-cáo/quý-2.txt", "100%25.txt"}
     assert "metadata/submission/v1/manifest-sha512.txt" in state(home, name)
+
+
+def test_a_bag_that_macos_packed_is_a_bag_and_what_the_finder_added_stays_beside_it(
+    home: Home, name: str, tmp_path: Path
+) -> None:
+    bag = made_bag(tmp_path / "bag")
+    files = {f"gói/{p.relative_to(bag)}": p.read_bytes() for p in sorted(bag.rglob("*")) if p.is_file()}
+    taken(home, zipped(home.inbox / f"{name}.zip", {**files, "__MACOSX/gói/._bagit.txt": b"a colour"}))
+    assert set(originals(home, name)) == {"báo-cáo/quý-1.txt", "báo-cáo/quý-2.txt", "100%25.txt"}
+    assert state(home, name)["metadata/submission/v1.container/__MACOSX/gói/._bagit.txt"] == b"a colour"
+
+
+def test_a_link_that_came_beside_a_bag_is_a_fault_of_the_bag(home: Home, name: str, tmp_path: Path) -> None:
+    bag = made_bag(tmp_path / "bag")
+    files = {f"gói/{p.relative_to(bag)}": p.read_bytes() for p in sorted(bag.rglob("*")) if p.is_file()}
+    path = tarred(home.inbox / f"{name}.tar", files)
+    with tarfile.open(path, "a") as archive:
+        link = tarfile.TarInfo("__MACOSX/passwd")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        archive.addfile(link)
+    assert refused(home, path).code == "bag-invalid"
 
 
 def test_a_broken_bag_in_an_archive_stores_nothing(home: Home, name: str, tmp_path: Path) -> None:
