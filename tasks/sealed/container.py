@@ -1,7 +1,8 @@
 """ZIP and TAR deliveries: what is in them, and their files one by one. Nothing is believed, nothing is followed.
 
 A listing says what the archive claims; `unpack` counts the bytes that really come and stops where they are more. Files
-are written under numbers, so no name of the archive ever meets a file system here.
+are written under numbers, so no name of the archive ever meets a file system here. Each is gone to at once, so that
+many portions cost no more than one; a compressed tar has no places to go to, and is made plain first.
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ import itertools
 import json
 import zipfile
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import IO
 
 from tasks.premis.model import Trouble
 from tasks.sealed.packed import DAMAGE, Member, TooMuch
-from tasks.sealed.tars import Tar
+from tasks.sealed.tars import Tar, unpacked
 from tasks.sealed.zips import HEADS, Zip
 
 LONGEST_NAME = 4096
@@ -32,15 +33,17 @@ def members(name: str, told: str, most: int, files: int, names: int) -> dict[str
 
     `cut` says of what there is more than allowed, "" when the listing is whole: "bytes" that a compressed archive
     unpacks to (`most`), "files" (folders count as well), or "names" (their bytes). `faults` is what the archive holds
-    besides its members. Raises Trouble "source-damaged".
+    besides its members, `plain` what a compressed tar unpacks to as a whole, 0 for others. Raises Trouble
+    "source-damaged".
     """
     try:
         with Path(told).open("x", encoding="ascii") as lines, _damaged(), _opened(name, most) as archive:
             listed = _bounded(archive.listed(), files, names)
             lines.writelines(json.dumps([number, asdict(member)]) + "\n" for number, member in listed)
-            return {"cut": "", "faults": list(itertools.islice(archive.faults(), FAULTS_TOLD))}
+            faults = list(itertools.islice(archive.faults(), FAULTS_TOLD))
+            return {"cut": "", "faults": faults, "plain": archive.plain}
     except TooMuch as cut:
-        return {"cut": cut.of, "faults": []}
+        return {"cut": cut.of, "faults": [], "plain": 0}
 
 
 def _bounded(listed: Iterator[tuple[int, Member]], files: int, names: int) -> Iterator[tuple[int, Member]]:
@@ -51,22 +54,33 @@ def _bounded(listed: Iterator[tuple[int, Member]], files: int, names: int) -> It
         names -= len(short) // 2
         if names < 0:
             raise TooMuch("names")
-        yield number, Member(short, member.size, member.mtime, member.kind, member.encrypted)
+        yield number, replace(member, name=short)
 
 
-def unpack(name: str, numbers: Sequence[int], sizes: Sequence[int], most: int) -> dict[str, str]:
-    """Write the members of these numbers to `out/<number>`; number → what is wrong, for those that could not be.
+def plain(name: str, told: str, size: int) -> None:
+    """Write a compressed tar of `size` bytes into the new file `told`, as it was before. Raises "source-damaged"."""
+    with Path(name).open("rb") as file, _damaged():
+        stream = unpacked(file)
+        if stream is None:
+            raise EOFError("it is not compressed")
+        try:
+            _written(stream, Path(told), size)
+        except TooMuch:
+            raise EOFError(f"more than {size} bytes") from None
 
-    `most` is what the archive unpacks to as a whole. A member that holds more than its size is cut off there and counts
-    as wrong. Raises Trouble "source-damaged".
+
+def unpack(name: str, files: Sequence[tuple[int, int, int]]) -> dict[str, str]:
+    """Write members to `out/<number>`, each given by its number, where the archive tells of it, and its size.
+
+    Number → what is wrong, for those that could not be had. One that holds more than its size is cut off there and
+    counts as wrong. `name` is no compressed tar. Raises Trouble "source-damaged".
     """
-    wanted = dict(zip(numbers, sizes, strict=True))
     wrong: dict[str, str] = {}
-    with _damaged(), _opened(name, most) as archive:
-        for number, content in archive.contents(wanted):
+    with _damaged(), _opened(name, 0) as archive:
+        for number, at, size in files:
             try:
-                with content() as reader:
-                    _written(reader, Path("out", str(number)), wanted[number])
+                with archive.content(at) as reader:
+                    _written(reader, Path("out", str(number)), size)
             except DAMAGE as error:
                 wrong[str(number)] = f"{type(error).__name__}: {error}"[:200]
             except TooMuch:

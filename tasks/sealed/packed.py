@@ -28,9 +28,13 @@ DAMAGE = (
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One member: its name's bytes in hexadecimal, its size as claimed, seconds since the epoch, what it is."""
+    """One member: its name's bytes in hexadecimal, where the archive tells of it, its size as claimed.
+
+    Then seconds since the epoch, and what it is.
+    """
 
     name: str
+    at: int
     size: int
     mtime: int
     kind: str

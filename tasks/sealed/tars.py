@@ -44,11 +44,15 @@ _MAGIC: tuple[tuple[bytes, Callable[[], Any]], ...] = (
 
 
 class Tar:
-    """A tar in a file; of a compressed one, no more than `most` bytes of content are unpacked."""
+    """A tar in a file; of a compressed one, no more than `most` bytes of content are unpacked.
+
+    `plain` is how many bytes a compressed one unpacks to, once it was listed; 0 for one that is not compressed.
+    """
 
     def __init__(self, file: IO[bytes], most: int) -> None:
         """Raises TarError when it does not begin as a tar."""
-        stream = _unpacked(file)
+        stream = unpacked(file)
+        self.plain = 0
         self._stream = file if stream is None else cast(IO[bytes], _Counted(stream, most))
         self._archive = tarfile.open(  # noqa: SIM115  it has nothing of its own to close
             fileobj=self._stream, mode="r:", tarinfo=_Header, errorlevel=2, encoding="utf-8", errors="surrogateescape"
@@ -56,39 +60,31 @@ class Tar:
 
     def listed(self) -> Iterator[tuple[int, Member]]:
         """Every member but the folders, with its number. Raises DAMAGE, also when its end is not that of a tar."""
-        known: dict[str, tuple[int, str]] = {}
+        known: dict[str, tuple[int, int, str]] = {}
         for number, info in self._headers():
             if info.isdir():
                 continue
-            size, kind = known.get(_place(info.linkname), (0, "")) if info.islnk() else (info.size, _kind(info))
-            known[_place(info.name)] = size, kind
+            own = info.offset, info.size, _kind(info)
+            at, size, kind = known.get(_place(info.linkname), (info.offset, 0, "")) if info.islnk() else own
+            known[_place(info.name)] = at, size, kind
             name = info.name.encode("utf-8", "surrogateescape")
             mtime = int(info.mtime) if math.isfinite(info.mtime) else 0
-            yield number, Member(name.hex(), 0 if kind else size, mtime, kind, encrypted=False)
+            yield number, Member(name.hex(), at, 0 if kind else size, mtime, kind, encrypted=False)
         self._ended()
+        self.plain = self._stream.tell() if isinstance(self._stream, _Counted) else 0
 
     def faults(self) -> list[str]:
         """What it holds besides: nothing, or `listed` has raised."""
         return []
 
-    def contents(self, wanted: dict[int, int]) -> Iterator[tuple[int, Callable[[], IO[bytes]]]]:
-        """The members of these numbers, with what opens them; that raises DAMAGE."""
-        files: dict[str, tarfile.TarInfo] = {}
-        left = len(wanted)
-        for number, info in self._headers():
-            target = files.get(_place(info.linkname)) if info.islnk() else info
-            if target is not None and target.isreg():
-                files[_place(info.name)] = target
-            if number in wanted:
-                left -= 1
-                yield number, partial(self._content, info, target)
-            if not left:
-                return
-
-    def _content(self, info: tarfile.TarInfo, target: tarfile.TarInfo | None) -> IO[bytes]:
-        reader = self._archive.extractfile(target) if target is not None and target.isreg() else None
-        if reader is None:
+    def content(self, at: int) -> IO[bytes]:
+        """What the file holds whose header is `at` this place. Raises DAMAGE."""
+        self._stream.seek(at)
+        info = _Header.fromtarfile(self._archive)
+        if info.islnk():  # the listing found the file that it is another name of, if there was one
             raise tarfile.ExtractError(f"a second name of {info.linkname!r}, which is no file in it")
+        if (reader := self._archive.extractfile(info)) is None:
+            raise tarfile.ExtractError("no file")
         return reader
 
     def _headers(self) -> Iterator[tuple[int, tarfile.TarInfo]]:
@@ -137,7 +133,7 @@ def _place(name: str) -> str:
     return os.path.normpath(name)
 
 
-def _unpacked(file: IO[bytes]) -> IO[bytes] | None:
+def unpacked(file: IO[bytes]) -> IO[bytes] | None:
     """What a compressed file unpacks to, and nothing may follow it but zeros; None when it is not compressed."""
     head = file.read(8)
     file.seek(0)

@@ -13,9 +13,9 @@ import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from typing import IO, cast
 
 from tasks.sealed.packed import Member
@@ -40,8 +40,9 @@ _BLOCK = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """One row of the central directory; `start` is the place of its local header in the file."""
+    """One row of the central directory; `at` is its place in the file, `start` that of its local header."""
 
+    at: int
     raw: bytes
     flags: int
     method: int
@@ -73,6 +74,9 @@ class _Directory:
 class Zip:
     """A zip in a file."""
 
+    plain = 0
+    """It is not compressed as a whole."""
+
     def __init__(self, file: IO[bytes]) -> None:
         """Raises DAMAGE when it has no central directory."""
         self._file = file
@@ -85,7 +89,7 @@ class Zip:
             if entry.name.endswith(b"/") and not entry.size:
                 continue
             encrypted = bool(entry.flags & _ENCRYPTED)
-            yield number, Member(entry.name.hex(), entry.size, _time(entry), _kind(entry), encrypted)
+            yield number, Member(entry.name.hex(), entry.at, entry.size, _time(entry), _kind(entry), encrypted)
 
     def faults(self) -> Iterator[str]:
         """What the file holds and does not list, and what it lists twice. Raises DAMAGE."""
@@ -95,12 +99,9 @@ class Zip:
             yield f"it says that it lists {self._directory.count} files and lists {len(self._entries)}"
         yield from self._between()
 
-    def contents(self, wanted: dict[int, int]) -> Iterator[tuple[int, Callable[[], IO[bytes]]]]:
-        """The members of these numbers, with what opens them; that raises DAMAGE."""
-        for number in wanted:
-            yield number, partial(self._content, self._entries[number])
-
-    def _content(self, entry: _Entry) -> IO[bytes]:
+    def content(self, at: int) -> IO[bytes]:
+        """What the member holds of which the directory tells `at` this place. Raises DAMAGE."""
+        entry, _ = self._row(at)
         start = self._data(entry)
         if entry.flags & _PATCH:
             raise NotImplementedError("a patch of a file that is not here")
@@ -163,18 +164,23 @@ class Zip:
     def _rows(self) -> Iterator[_Entry]:
         at = self._directory.start
         while at < self._directory.end:
-            head = self._read(at, _LISTED.size)
-            if len(head) < _LISTED.size or not head.startswith(b"PK\x01\x02"):
-                raise zipfile.BadZipFile("its list is damaged")
-            row = _LISTED.unpack(head)
-            named, more, comment = row[10:13]
-            raw, extra = self._file.read(named), self._file.read(more)
-            at += _LISTED.size + int(named) + int(more) + int(comment)
-            if at > self._directory.end:
-                raise zipfile.BadZipFile("its list is damaged")
-            yield self._entry(row, raw, extra)
+            entry, at = self._row(at)
+            yield entry
 
-    def _entry(self, row: tuple[int, ...], raw: bytes, extra: bytes) -> _Entry:
+    def _row(self, at: int) -> tuple[_Entry, int]:
+        """The row at a place of the directory, and where the next one is."""
+        head = self._read(at, _LISTED.size)
+        if len(head) < _LISTED.size or not head.startswith(b"PK\x01\x02"):
+            raise zipfile.BadZipFile("its list is damaged")
+        row = _LISTED.unpack(head)
+        named, more, comment = row[10:13]
+        raw, extra = self._file.read(named), self._file.read(more)
+        end = at + _LISTED.size + int(named) + int(more) + int(comment)
+        if end > self._directory.end:
+            raise zipfile.BadZipFile("its list is damaged")
+        return self._entry(at, row, raw, extra), end
+
+    def _entry(self, at: int, row: tuple[int, ...], raw: bytes, extra: bytes) -> _Entry:
         fields = dict(_fields(extra))
         sizes = [row[9], row[8], row[16]]  # in the order of the zip64 field: size, packed, place
         large = fields.get(_ZIP_64, b"")
@@ -185,6 +191,7 @@ class Zip:
         unicode = fields.get(_UNICODE_PATH, b"")
         known = len(unicode) > 5 and struct.unpack("<xI", unicode[:5])[0] == zlib.crc32(raw)
         return _Entry(
+            at,
             raw,
             flags=row[3],
             method=row[4],

@@ -30,10 +30,14 @@ from tasks.tools.shared import shared
 
 SLICE_BYTES = 1 << 30
 SLICE_FILES = 2000
-"""What one job unpacks at most, but for a single larger file."""
+"""What one call unpacks at most, but for a single larger file."""
 
-_HEADER = 1024  # bytes of a tar for each member, besides its content
+_ROUNDED = 64 << 10  # that a small file may take on disk
 _BYTES_A_S = 5e6  # the slowest that unpacking may be: xz on a busy machine
+
+
+Room = Callable[[Sizes, Sizes], None]
+"""Asked for room for files in the store, and for what is kept in the work folder until then. Raises Trouble."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +64,10 @@ class Unpacked:
 
 
 @contextlib.contextmanager
-def opened(path: Path, home: Home, room: Callable[[Sizes], None]) -> Iterator[Unpacked]:
+def opened(path: Path, home: Home, room: Room) -> Iterator[Unpacked]:
     """The content of an archive, in a folder that is removed at the end.
 
-    `room` is told names and sizes of what will be unpacked, and raises Trouble when that is too much for our disks.
+    `room` is told what will be unpacked, and raises Trouble when that is too much for our disks.
     Raises BatchRefused with all that is wrong with it, before anything is unpacked, or when it changes meanwhile;
     OSError.
     """
@@ -72,9 +76,10 @@ def opened(path: Path, home: Home, room: Callable[[Sizes], None]) -> Iterator[Un
     owned = Owned(home.work / "unpacked")
     folder = owned.path
     try:
-        found = _members(path, door, home.settings())
-        room([(os.fsdecode(m.entry.raw), m.entry.size) for m in found if not m.entry.kind])
-        wrong = _unpack(path, found, folder, door)
+        found, plain = _members(path, door, home.settings())
+        files = [(os.fsdecode(m.entry.raw), m.entry.size) for m in found if not m.entry.kind]
+        room(files, [*files, (path.name, plain)] if plain else files)
+        wrong = _unpack(path, found, plain, folder, door)
         container = _digested(path)
         after = path.stat()
         if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
@@ -85,8 +90,11 @@ def opened(path: Path, home: Home, room: Callable[[Sizes], None]) -> Iterator[Un
         owned.close()
 
 
-def _members(path: Path, door: Door, settings: Settings) -> list[Member]:
-    """What it says that it holds, all of it fit to be unpacked. Raises BatchRefused."""
+def _members(path: Path, door: Door, settings: Settings) -> tuple[list[Member], int]:
+    """What it says that it holds, all of it fit to be unpacked; and what a compressed tar is before that, else 0.
+
+    Raises BatchRefused.
+    """
     most, packed = settings.archive_max_gb * 1_000_000_000, path.stat().st_size
     bounds: list[Json] = [most, settings.archive_max_files, listing.NAMES_BYTES]
     # Two digits for each byte of a name, and some words for each file.
@@ -95,12 +103,14 @@ def _members(path: Path, door: Door, settings: Settings) -> list[Member]:
         said = _called(job, "members", job.give(path, "container"), "out/listing", *bounds)
         if not isinstance(said, dict) or not isinstance(unlisted := said.get("faults"), list):
             raise listing.foreign()
+        if not isinstance(plain := said.get("plain"), int) or not 0 <= plain <= 3 * most + (1 << 30):
+            raise listing.foreign()
         if said.get("cut"):
             raise listing.cut(said["cut"], settings)
         with job.open("out/listing") as lines:
             found = listing.read(lines, settings)
     listing.judge(found, map(str, unlisted), packed, settings)
-    return found
+    return found, plain
 
 
 def _called(job: Job, function: str, *given: Json) -> object:
@@ -113,17 +123,19 @@ def _called(job: Job, function: str, *given: Json) -> object:
         raise BatchRefused(trouble.code, [], **trouble.detail) from None
 
 
-def _unpack(path: Path, found: Sequence[Member], folder: Path, door: Door) -> Mapping[int, str]:
+def _unpack(path: Path, found: Sequence[Member], plain: int, folder: Path, door: Door) -> Mapping[int, str]:
     """Unpack every file into `folder` under its number; number → what is wrong, for those that could not be had."""
     wrong: dict[int, str] = {}
-    whole = sum(m.entry.size for m in found)
-    reads = path.stat().st_size + whole + _HEADER * len(found)  # each job comes past what is before its share
-    for some in _slices([m for m in found if not m.entry.kind]):
-        board.go_on()
-        total = sum(m.entry.size for m in some)
-        with door.job(_limits(reads, total + (64 << 20))) as job:
-            name = job.give(path, "container")
-            said = _called(job, "unpack", name, [m.number for m in some], [m.entry.size for m in some], whole)
+    slices = list(_slices([m for m in found if not m.entry.kind]))
+    most = max((sum(m.entry.size + _ROUNDED for m in some) for some in slices), default=0)
+    with door.job(_limits(path.stat().st_size + plain + most, plain + most)) as job:
+        name = job.give(path, "container")
+        if plain:  # so that no portion has to come past those before it
+            _called(job, "plain", name, "out/plain", plain)
+            name = "out/plain"
+        for some in slices:
+            board.go_on()
+            said = _called(job, "unpack", name, [[m.number, m.at, m.entry.size] for m in some])
             wrong |= {int(n): str(why) for n, why in said.items()} if isinstance(said, dict) else {}
             for member in some:
                 if member.number not in wrong:
@@ -171,7 +183,7 @@ def _told(found: Sequence[Member], wrong: Mapping[int, str], folder: Path) -> It
 
 
 def _limits(reads: int, writes: int) -> Limits:
-    return Limits(wall_s=60 + reads / _BYTES_A_S, memory_bytes=2 << 30, output_bytes=writes)
+    return Limits(wall_s=60 + reads / _BYTES_A_S, memory_bytes=2 << 30, output_bytes=writes + (64 << 20))
 
 
 def _digested(path: Path) -> Container:

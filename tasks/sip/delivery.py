@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tasks.aip.space import Sizes
 from tasks.config.home import Home
 from tasks.sip import archive
 from tasks.sip import bag as bags
-from tasks.sip.archive import Container
+from tasks.sip.archive import Container, Room
 from tasks.sip.bag import Bag
 from tasks.sip.batch import Batch, BatchRefused, Entry, unfit
 from tasks.sip.faults import Faults
@@ -46,14 +45,14 @@ class Delivery:
 
 
 @contextlib.contextmanager
-def opened(batch: Batch, listed: tuple[Entry, ...], home: Home, room: Callable[[Sizes], None]) -> Iterator[Delivery]:
+def opened(batch: Batch, listed: tuple[Entry, ...], home: Home, room: Room) -> Iterator[Delivery]:
     """The delivery, of which `listed` is what `walk` saw; a bag is judged, an archive judged and unpacked.
 
     `room` is told names and sizes before a file is touched (of an archive: what it says that it holds, before anything
     is unpacked), and raises Trouble when that is too much for our disks. Raises BatchRefused with all that is wrong.
     """
     if not batch.packed:
-        room([(os.fsdecode(entry.raw), entry.size) for entry in listed if not entry.kind])
+        room([(os.fsdecode(entry.raw), entry.size) for entry in listed if not entry.kind], ())
         yield _bag(Delivery(listed, batch.path), b"") if bags.is_bag(listed) else Delivery(listed, batch.path)
         return
     with archive.opened(batch.path, home, room) as unpacked:

@@ -37,9 +37,13 @@ _HERE = re.compile(rb"\A(?:\./+)+(?=.)", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One member as the archive claims it; `received` is its name there when that begins with `./`, else b""."""
+    """One member as the archive claims it, and where it does so (`at`).
+
+    `received` is its name there when that begins with `./`, else b"".
+    """
 
     number: int
+    at: int
     entry: Entry
     encrypted: bool
     received: bytes = b""
@@ -63,13 +67,14 @@ def read(lines: BinaryIO, settings: Settings) -> list[Member]:
 def _member(line: bytes) -> Member:
     try:
         number, said = json.loads(line)
-        name, length, mtime, kind = bytes.fromhex(said["name"]), said["size"], said["mtime"], said["kind"]
-        if not isinstance(number, int) or not isinstance(length, int) or not isinstance(mtime, int) or length < 0:
+        name, kind = bytes.fromhex(said["name"]), str(said["kind"])
+        at, length, mtime = said["at"], said["size"], said["mtime"]
+        if not all(isinstance(n, int) for n in (number, at, length, mtime)) or min(at, length) < 0:
             raise TypeError
         raw = _HERE.sub(b"", name)  # `tar -C folder .` names a file ./a that the folder itself would name a
         seconds = min(max(mtime, 0), 1 << 40)
-        entry = Entry(raw, min(length, _LARGEST), seconds * 10**9, str(kind), "", str(number).encode())
-        return Member(number, entry, bool(said["encrypted"]), name if name != raw else b"")
+        entry = Entry(raw, min(length, _LARGEST), seconds * 10**9, kind, "", str(number).encode())
+        return Member(number, at, entry, bool(said["encrypted"]), name if name != raw else b"")
     except (ValueError, TypeError, KeyError, RecursionError):
         raise foreign() from None
 

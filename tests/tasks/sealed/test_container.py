@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from tasks.premis.model import Trouble
-from tasks.sealed.container import members, unpack
+from tasks.sealed.container import members, plain, unpack
 
 PACKED: dict[str, Callable[[bytes], bytes]] = {
     "tar": bytes,
@@ -61,9 +61,12 @@ def told(data: bytes, *, files: int = 10**6, names: int = 1 << 28) -> tuple[dict
 def content(data: bytes) -> tuple[dict[bytes, bytes], dict[bytes, str]]:
     """What could be unpacked, and what could not; the archive holds nothing besides."""
     answer, found = told(data)
-    assert answer == {"cut": "", "faults": []}
-    sizes = {row["number"]: row["size"] for row in found.values() if not row["kind"]}
-    wrong = unpack("given", list(sizes), list(sizes.values()), sum(sizes.values()))
+    assert (answer["cut"], answer["faults"]) == ("", [])
+    name = "given"
+    if answer["plain"]:
+        Path(name := "made plain").unlink(missing_ok=True)
+        plain("given", name, answer["plain"])
+    wrong = unpack(name, [(row["number"], row["at"], row["size"]) for row in found.values() if not row["kind"]])
     names = {row["number"]: name for name, row in found.items()}
     good = {names[int(p.name)]: p.read_bytes() for p in Path("out").iterdir()}
     for path in Path("out").iterdir():
@@ -206,8 +209,21 @@ def test_a_file_far_back_in_a_compressed_tar_is_reached(place: Path) -> None:
         for _ in range(large >> 20):
             file.write(bytes(1 << 20))
         file.write(special(info("last", 4)))
-    assert unpack("given", [1], [4], large + 4) == {}
+    size = members("given", "told", 1 << 32, 9, 1 << 20)["plain"]
+    assert isinstance(size, int)
+    _, last = Path("told").read_text(encoding="ascii").splitlines()
+    number, row = json.loads(last)
+    plain("given", "made plain", size)
+    assert unpack("made plain", [(number, row["at"], row["size"])]) == {}
     assert Path("out/1").read_bytes() == b"data"
+
+
+@pytest.mark.parametrize("size", [len(PLAIN) - 1, len(PLAIN) + 1])
+def test_a_compressed_tar_that_unpacks_to_another_size_than_before_is_damaged(size: int) -> None:
+    Path("given").write_bytes(gzip.compress(PLAIN))
+    with pytest.raises(Trouble, match="damaged"):
+        plain("given", "made plain", size)
+    assert not Path("made plain").exists()
 
 
 @pytest.mark.parametrize("pack", [tar, lambda files: zipped(files)])
@@ -364,7 +380,8 @@ def test_what_a_member_of_a_zip_is_and_when_it_was_made_is_told() -> None:
     with zipfile.ZipFile(into, "w") as archive:
         archive.writestr(one, b"x")
     assert told(into.getvalue())[1][b"link"] == {
-        "number": 0, "name": b"link".hex(), "size": 1, "mtime": 1_069_403_402, "kind": "link", "encrypted": False,
+        "number": 0, "name": b"link".hex(), "at": 35, "size": 1,
+        "mtime": 1_069_403_402, "kind": "link", "encrypted": False,
     }  # fmt: skip
 
 

@@ -20,6 +20,7 @@ import pytest
 from tasks.config.home import Home
 from tasks.premis import log
 from tasks.premis.model import aip_id
+from tasks.sip import archive
 from tasks.sip.batch import BatchError, BatchRefused, batch, in_inbox, not_taken, ready
 from tasks.sip.ingest import ingest
 from tasks.sip.taking import Ingested
@@ -240,6 +241,31 @@ def test_a_zip_that_lies_about_sizes_gives_no_more_than_it_says(home: Home, name
     done = taken(home, path)
     assert [(t.code, t.source.path) for t in done.troubles if t.source] == [("member-damaged", "originals/liar")]
     assert originals(home, name) == {"good": b"good"}
+
+
+@pytest.mark.parametrize("mode", ["zip", "tar", "tar.gz"])
+def test_an_archive_unpacked_in_many_portions_is_as_it_came(
+    home: Home, name: str, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archive, "SLICE_FILES", 7)
+    path, files = home.inbox / f"{name}.{mode}", {f"d{n % 3}/{n}": b"%d" % n * n for n in range(50)}
+    zipped(path, files) if mode == "zip" else tarred(path, files, "w" + mode[3:].replace(".", ":"))
+    if mode != "zip":
+        linked(path, "last", "d1/4")
+    taken(home, path)
+    assert originals(home, name) == files | ({} if mode == "zip" else {"last": files["d1/4"]})
+
+
+def linked(path: Path, name: str, target: str) -> None:
+    """Add a second name of a file that is far before it."""
+    plain = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    (tar := path.with_name("new")).write_bytes(plain)
+    with tarfile.open(tar, "a") as into:
+        info = tarfile.TarInfo(name)
+        info.type, info.linkname = tarfile.LNKTYPE, target
+        into.addfile(info)
+    path.write_bytes(gzip.compress(tar.read_bytes()) if path.suffix == ".gz" else tar.read_bytes())
+    tar.unlink()
 
 
 @pytest.mark.provokes("member-damaged")

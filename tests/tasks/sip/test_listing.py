@@ -14,7 +14,7 @@ from tasks.sip.batch import BatchRefused
 
 
 def line(number: object, name: bytes, **said: object) -> bytes:
-    member = {"name": name.hex(), "size": 1, "mtime": 0, "kind": "", "encrypted": False, **said}
+    member = {"name": name.hex(), "at": 0, "size": 1, "mtime": 0, "kind": "", "encrypted": False, **said}
     return json.dumps([number, member]).encode() + b"\n"
 
 
@@ -31,6 +31,7 @@ def read(*lines: bytes, most: int = 10**6) -> list[listing.Member]:
         b"null\n",
         line("0", b"a"),
         line(0, b"a", size=-1),
+        line(0, b"a", at=-1),
         line(0, b"a", size="1"),
         line(0, b"a", mtime=1.5),
         b"9" * 10_000 + b"\n",
