@@ -31,7 +31,8 @@ NAMES_BYTES = 256 << 20
 
 _LINE = 16 << 10  # a name is written with two digits a byte
 _LARGEST = 1 << 62
-_OUTSIDE = re.compile(rb"\A[/\\~]|\A[A-Za-z]:|(?:\A|[/\\])\.\.(?:[/\\]|\Z)")
+# Not every `~` nor `a:`: Office writes `~$report.docx`, and an old Macintosh any letter before a colon.
+_OUTSIDE = re.compile(rb"\A(?:~|[A-Za-z]:)?[/\\]|(?:\A|[/\\])\.\.(?:[/\\]|\Z)")
 _HERE = re.compile(rb"\A(?:\./+)+(?=.)", re.DOTALL)
 
 

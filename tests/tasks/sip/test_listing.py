@@ -83,3 +83,16 @@ def test_a_file_is_no_folder_of_another_even_when_their_names_do_not_follow_each
     with pytest.raises(BatchRefused, match="a: both a file and a folder"):
         listing.judge(read(line(0, b"a"), line(1, b"a-b"), line(2, b"a/c")), (), 1, Settings())
     listing.judge(read(line(0, b"a"), line(1, b"a-b"), line(2, b"a0")), (), 1, Settings())
+
+
+@pytest.mark.parametrize("name", [b"~$bao-cao.docx", b"~WRL0001.tmp", b"Q:A.doc", b"a/~/b", b"~cu/a.txt"])
+def test_a_tilde_or_a_colon_alone_leads_nowhere(name: bytes) -> None:
+    found = read(line(0, name))
+    listing.judge(found, [], 1, Settings())
+
+
+@pytest.mark.parametrize("name", [b"~/a", b"~\\a", b"C:/a", b"c:\\a", b"/a", b"\\a", b"..", b"a/..\\b"])
+def test_a_home_a_drive_a_root_and_a_folder_above_lead_outside(name: bytes) -> None:
+    with pytest.raises(BatchRefused) as caught:
+        listing.judge(read(line(0, name)), [], 1, Settings())
+    assert caught.value.code == "name-unsafe"
