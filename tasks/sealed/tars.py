@@ -36,6 +36,9 @@ _KINDS = {
     tarfile.CHRTYPE: "device",
     tarfile.BLKTYPE: "device",
 }
+_OLD_GNU = b"ustar  \0"
+_DUMPED = b"D"  # a folder of an incremental backup; its content is a list of the names that were in it
+_LABEL = b"V"
 _GZIP = b"\x1f\x8b"
 _MAGIC: tuple[tuple[bytes, Callable[[], Any]], ...] = (
     (b"BZh", bz2.BZ2Decompressor),
@@ -62,7 +65,7 @@ class Tar:
         """Every member but the folders, with its number. Raises DAMAGE, also when its end is not that of a tar."""
         known: dict[str, tuple[int, int, str]] = {}
         for number, info in self._headers():
-            if info.isdir():
+            if info.isdir() or (info.type == _LABEL and not info.size):
                 continue
             own = info.offset, info.size, _kind(info)
             at, size, kind = known.get(_place(info.linkname), (info.offset, 0, "")) if info.islnk() else own
@@ -112,7 +115,7 @@ class Tar:
 
 
 class _Header(tarfile.TarInfo):
-    """A header that may not lead back into the archive, nor fill the memory."""
+    """A header that may not lead back into the archive, nor fill the memory; one of GNU tar as GNU tar means it."""
 
     __slots__ = ()
 
@@ -122,7 +125,14 @@ class _Header(tarfile.TarInfo):
         header = super().frombuf(buf, encoding, errors)
         if header.size < 0 or (header.type in _HEADER_ONLY and header.size > _LARGEST_HEADER):
             raise tarfile.ReadError(f"a header of {header.size} bytes")
+        if buf[257:265] == _OLD_GNU:  # it has times where POSIX has the beginning of a name, and Python reads a name
+            header.name = bytes(buf[:100]).partition(b"\0")[0].decode(encoding, errors)
+            header.name = header.name.rstrip("/") if header.isdir() else header.name
         return header
+
+    def isdir(self) -> bool:
+        """Also of an incremental backup."""
+        return super().isdir() or self.type == _DUMPED
 
 
 def _kind(info: tarfile.TarInfo) -> str:

@@ -8,6 +8,7 @@ import io
 import os
 import stat
 import struct
+import subprocess
 import tarfile
 import uuid
 import zipfile
@@ -492,3 +493,17 @@ def test_two_deliveries_of_one_name_are_refused_by_name(home: Home) -> None:
         (home.inbox / file).write_bytes(b"x")
     with pytest.raises(BatchError, match="are called the same"):
         batch(home.inbox / "a.zip")
+
+
+def test_a_backup_of_gnu_tar_has_the_names_that_gnu_tar_gave(home: Home, name: str, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    (source / "báo-cáo").mkdir(parents=True)
+    for inside, data in {"a.txt": b"one", "báo-cáo/b.txt": b"two", "báo-cáo/" + "d" * 120: b"long"}.items():
+        (source / inside).write_bytes(data)
+    (source / "z.txt").hardlink_to(source / "a.txt")
+    path = home.inbox / f"{name}.tar"
+    made = ["tar", "--format=gnu", "--sort=name", "-V", "a label", "-g", tmp_path / "list", "-C", source, "-cf", path]
+    subprocess.run([*made, "."], check=True)
+    assert taken(home, path).troubles == ()
+    found = {"a.txt": b"one", "báo-cáo/b.txt": b"two", "báo-cáo/" + "d" * 120: b"long", "z.txt": b"one"}
+    assert originals(home, name) == found
