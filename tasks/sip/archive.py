@@ -190,6 +190,8 @@ def _digested(path: Path) -> Container:
     descriptor = disk.open_regular(path)
     try:
         found = disk.digests(descriptor)
+    except disk.Unreadable as e:  # which names no file
+        raise OSError(e.errno, e.strerror, str(path)) from e
     finally:
         os.close(descriptor)
     return Container(logical_path(os.fsencode(path.name)), found.size, found.sha256, found.sha512)

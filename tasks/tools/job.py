@@ -43,7 +43,7 @@ WITHOUT_BUBBLEWRAP = "sandbox without bubblewrap"
 _FUNCTION = re.compile(r"\w+(\.\w+)*:\w+")
 _TAIL_CHARACTERS = 4000
 _BLOCK = 1 << 20
-_CANNOT_CLONE = {errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EBADF}
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,14 +120,15 @@ class Job:
     def give(self, source: Path, name: str) -> str:
         """Put a regular file into `in/` under `name` and return its name inside the job (`in/<name>`).
 
-        Raises OSError when it cannot be read, is a link or no regular file, or the name is taken;
+        Raises OSError when it cannot be read, is a link or no regular file, or the name is taken, with the path that
+        it is about, so that a delivery's disk is not taken for ours;
         Trouble "source-changing" when it grows or shrinks meanwhile, "disk-full" when there is no room for it.
         """
         if not name or "/" in name or name in (".", ".."):
             raise ValueError(f"not a file name: {name}")
         inside = f"in/{name}"
         fd = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(fd, "rb") as reader:
+        with open(fd, "rb") as reader, _about(source):
             status = os.fstat(fd)
             if not stat.S_ISREG(status.st_mode):
                 raise OSError(f"not a regular file: {source}")
@@ -135,7 +136,7 @@ class Job:
                 self._show(inside, bound)
                 self._bound[inside] = (bound, source)
             else:
-                self._copy(reader, inside, status.st_size)
+                self._copy(reader, source, inside, status.st_size)
         return inside
 
     def give_excerpt(self, source: Path, name: str) -> str:
@@ -282,14 +283,17 @@ class Job:
         else:
             place.touch(exist_ok=False)
 
-    def _copy(self, reader: BinaryIO, inside: str, expected: int) -> None:
+    def _copy(self, reader: BinaryIO, source: Path, inside: str, expected: int) -> None:
         target = self.folder / inside
         try:
-            with open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444), "wb") as writer:
+            with (
+                _about(target),
+                open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444), "wb") as writer,
+            ):
                 os.fchmod(writer.fileno(), 0o444)
-                copied = _copied(reader, writer)
+                copied = _copied(reader, source, writer)
         except OSError as problem:
-            if problem.errno not in (errno.ENOSPC, errno.EDQUOT):
+            if problem.errno not in _NO_ROOM:
                 raise
             target.unlink(missing_ok=True)
             free = size(shutil.disk_usage(self.folder).free)
@@ -305,7 +309,7 @@ class Job:
             status = os.fstat(reader.fileno())
             if (status.st_dev, status.st_ino) != (bound.device, bound.inode):
                 raise Trouble("source-changing")
-            self._copy(reader, name, status.st_size)
+            self._copy(reader, source, name, status.st_size)
 
 
 @cache
@@ -317,14 +321,35 @@ def version() -> str:
         return "not installed"
 
 
-def _copied(reader: BinaryIO, writer: BinaryIO) -> int:
-    """Copy all of a file, by the file system itself where it can; returns the number of bytes."""
+def _copied(reader: BinaryIO, source: Path, writer: BinaryIO) -> int:
+    """Copy all of a file, by the file system itself where it can; returns the number of bytes.
+
+    Raises OSError, about `source` when it cannot be read.
+    """
     try:
         while os.copy_file_range(reader.fileno(), writer.fileno(), 1 << 30):
             pass
     except OSError as problem:
-        if problem.errno not in _CANNOT_CLONE:
+        if problem.errno in _NO_ROOM:
             raise
-        shutil.copyfileobj(reader, writer, _BLOCK)
+        # It cannot, or does not say which of the two files failed: both stand where it ended.
+        while block := _read(reader, source):
+            writer.write(block)
         writer.flush()
     return os.fstat(writer.fileno()).st_size
+
+
+def _read(reader: BinaryIO, source: Path) -> bytes:
+    with _about(source):
+        return reader.read(_BLOCK)
+
+
+@contextlib.contextmanager
+def _about(path: Path) -> Iterator[None]:
+    """An error that names no file is about this one."""
+    try:
+        yield
+    except OSError as problem:
+        if problem.filename is None and problem.errno is not None:
+            problem.filename = str(path)
+        raise

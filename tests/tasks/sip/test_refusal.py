@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import time
@@ -201,3 +202,30 @@ def test_an_archive_with_a_damaged_member_is_unpacked_once_and_not_each_night(ho
         assert unpacked(home) > once
     else:
         assert (first.version, second.version, second.new) == (1, 1, 0)
+
+
+@pytest.mark.parametrize("failing", [1, 2, 3], ids=["to be listed", "to be unpacked", "to be digested"])
+@pytest.mark.slow
+def test_an_archive_that_its_disk_does_not_give_is_refused_and_the_others_are_taken(
+    home: Home, failing: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad, good = home.inbox / f"{NAME}.zip", home.inbox / "other.zip"
+    for path in (bad, good):
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("a.txt", b"a")
+    opened, times = os.open, iter(range(1, 100))
+
+    def sometimes(path: str | Path, flags: int, *more: int, **named: int) -> int:
+        if os.fspath(path) == str(bad) and next(times) >= failing:
+            path = "/proc/self/mem"  # a regular file, of which the first byte cannot be read: EIO
+            flags &= ~os.O_NOFOLLOW
+        return opened(path, flags, *more, **named)
+
+    monkeypatch.setattr(os, "open", sometimes)
+    refused = take(home, bad)
+    assert isinstance(refused, Refused)
+    assert (refused.code, os.strerror(errno.EIO) in refused.why) == ("batch-unfit", True)
+    assert events(home) == [("batch-unfit", Outcome.FAIL)]
+    assert isinstance(take(home, good), Ingested)
+    monkeypatch.undo()
+    assert isinstance(take(home, bad, night=True), Ingested)

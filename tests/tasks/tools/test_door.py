@@ -1,5 +1,6 @@
 """A job from the outside: what it is given, what it answers, what is recorded of it."""
 
+import errno
 import hashlib
 import json
 import os
@@ -319,3 +320,17 @@ def test_an_excerpt_of_a_file_that_can_be_copied_is_the_file(door: Door, tmp_pat
     source.write_bytes(b"whole")
     with door.job() as job:
         assert (job.folder / job.give_excerpt(source, "small")).read_bytes() == b"whole"
+
+
+@pytest.mark.parametrize("cloned", [True, False])
+def test_an_input_that_its_disk_does_not_give_is_named_by_the_error(
+    door: Door, cloned: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: int) -> int:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    if cloned:
+        monkeypatch.setattr(os, "copy_file_range", broken)
+    with door.job() as job, pytest.raises(OSError, match="mem") as caught:
+        job.give(Path("/proc/self/mem"), "source")  # a regular file, of which the first byte cannot be read
+    assert (caught.value.errno, caught.value.filename) == (errno.EIO, "/proc/self/mem")
