@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tasks.aip.progress import board
 from tasks.sip import tags
-from tasks.sip.batch import Batch, Entry, walk
+from tasks.sip.batch import Batch, Entry, unfit, walk
 from tasks.sip.faults import Fault, Faults, shown
 from tasks.sip.tags import ENCODINGS, Spelled, unescaped
 from tasks.store import disk
@@ -23,8 +23,8 @@ from tasks.store import disk
 DECLARATION = b"bagit.txt"
 INFO = b"bag-info.txt"
 PAYLOAD = b"data/"
-FINDERS = b"__MACOSX/"
-"""Where macOS puts what it knows of the files that it packs, beside the folder that it was asked to pack."""
+FINDERS = re.compile(rb"__MACOSX/|(?:\._[^/]*|\.DS_Store)\Z")
+"""What macOS puts beside the folder that it was asked to pack or to copy: what it knows of the files and folders."""
 ALGORITHMS = ("md5", "sha1", "sha224", "sha256", "sha384", "sha512")
 VERSIONS = ("0.93", "0.94", "0.95", "0.96", "0.97", "1.0")
 
@@ -70,15 +70,22 @@ def is_bag(entries: Sequence[Entry]) -> bool:
 
 
 def root_of(entries: Sequence[Entry]) -> bytes | None:
-    """Where the bag lies in a packed delivery: at its top, or in its only folder (RFC 8493, section 4.2); else None.
+    """Where the bag lies in a delivery: at its top, or in its only folder (RFC 8493, section 4.2); else None.
 
-    The folder that macOS adds of itself does not count.
+    What macOS adds of itself does not count. Raises BatchRefused for a bag that lies elsewhere: taken as files like
+    others, it would pass for one that was judged.
     """
     if is_bag(entries):
         return b""
-    tops = {e.raw.partition(b"/")[0] for e in entries if not e.raw.startswith(FINDERS)}
+    tops = {e.raw.partition(b"/")[0] for e in entries if not FINDERS.match(e.raw)}
     only = next(iter(tops)) + b"/" if len(tops) == 1 else b""
-    return only if only and any(e.raw == only + DECLARATION for e in entries) else None
+    if only and any(e.raw == only + DECLARATION for e in entries):
+        return only
+    if inner := [e.raw for e in entries if e.raw.endswith(b"/" + DECLARATION)]:
+        more = f", one of {len(inner)} bags," if len(inner) > 1 else ""
+        where = shown(inner[0].removesuffix(DECLARATION))
+        raise unfit(f"a bag{more} lies in {where} beside or below other things: deliver each bag by itself")
+    return None
 
 
 def below(root: bytes, entries: Iterable[Entry]) -> tuple[Entry, ...]:

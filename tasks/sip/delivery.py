@@ -53,12 +53,16 @@ def opened(batch: Batch, listed: tuple[Entry, ...], home: Home, room: Room) -> I
     """
     if not batch.packed:
         room([(os.fsdecode(entry.raw), entry.size) for entry in listed if not entry.kind], ())
-        yield _bag(Delivery(listed, batch.path), b"") if bags.is_bag(listed) else Delivery(listed, batch.path)
+        yield _judged(Delivery(listed, batch.path))
         return
     with archive.opened(batch.path, home, room) as unpacked:
-        whole = Delivery(unpacked.entries, unpacked.folder, container=unpacked.container, names=unpacked.received)
-        root = bags.root_of(whole.entries)
-        yield whole if root is None else _bag(whole, root)
+        container, names = unpacked.container, unpacked.received
+        yield _judged(Delivery(unpacked.entries, unpacked.folder, container=container, names=names))
+
+
+def _judged(whole: Delivery) -> Delivery:
+    root = bags.root_of(whole.entries)
+    return whole if root is None else _bag(whole, root)
 
 
 def _bag(whole: Delivery, root: bytes) -> Delivery:

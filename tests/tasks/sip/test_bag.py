@@ -367,3 +367,44 @@ def test_a_plain_folder_is_no_bag(tmp_path: Path):
     (tmp_path / "b" / "bagit.txt").mkdir(parents=True)
     (tmp_path / "b" / "bagit.txt" / "x").write_bytes(b"")
     assert not bags.is_bag(walk(batch(tmp_path / "b")))
+
+
+def test_a_bag_in_the_only_folder_of_a_folder_is_judged(home: Home, tmp_path: Path) -> None:
+    root = tmp_path / "lô"
+    made(root / "gói")
+    for name in (".DS_Store", "._gói", ".ready"):
+        (root / name).write_bytes(b"")
+    (done,) = ingest(batch(root), home, Store(home.store), uuid.uuid4())
+    assert (done.new, done.troubles) == (len(FILES), ())
+    inventory = Store(home.store).inventory(done.aip)
+    assert inventory is not None
+    assert sum(path.startswith("originals/") for path in inventory.state()) == len(FILES)
+    assert "originals/báo-cáo/quý-2.txt" in inventory.state()
+    assert "metadata/submission/v1.container/._gói" in inventory.state()
+
+
+def test_a_rotten_bag_in_the_only_folder_of_a_folder_is_refused(home: Home, tmp_path: Path) -> None:
+    root = tmp_path / "lô"
+    rotten = next(iter(FILES))
+    (made(root / "gói") / "data" / rotten).write_bytes(b"other bytes")
+    with pytest.raises(BatchRefused) as caught:
+        ingest(batch(root), home, Store(home.store), uuid.uuid4())
+    assert caught.value.code == "bag-mismatch"
+
+
+@pytest.mark.parametrize("bags_at", [["one", "two"], ["deep/bag"], ["only"]])
+def test_a_bag_that_nobody_would_judge_is_never_taken_as_files(home: Home, tmp_path: Path, bags_at: list[str]) -> None:
+    root = tmp_path / "lô"
+    for inner in bags_at:
+        made(root / inner)
+    (root / "._folder").mkdir()
+    (root / "._folder" / "note.txt").write_bytes(b"a note")
+    with pytest.raises(BatchRefused, match="deliver each bag by itself") as caught:
+        ingest(batch(root), home, Store(home.store), uuid.uuid4())
+    assert caught.value.code == "batch-unfit"
+
+
+def test_a_bag_in_the_payload_of_a_bag_is_covered_by_the_outer_one(home: Home, tmp_path: Path) -> None:
+    root = made(tmp_path / "lô", {"gói/bagit.txt": b"any", "gói/data/a": b"a"})
+    (done,) = ingest(batch(root), home, Store(home.store), uuid.uuid4())
+    assert (done.new, done.troubles) == (2, ())
