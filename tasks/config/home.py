@@ -116,6 +116,7 @@ class Home:
 _MANY = 1_000_000_000
 _RANGES = {
     "aip_max_files": (1, 1_000_000),
+    "archive_max_files": (1, _MANY),
     "archive_max_gb": (1, _MANY),
     "archive_max_ratio": (1, _MANY),
     "inbox_quiet_minutes": (0, _MANY),

@@ -19,7 +19,9 @@ def test_what_the_file_says_is_taken(tmp_path: Path) -> None:
     assert Home(tmp_path).settings() == Settings(languages="fra", chunk_files=3)
 
 
-@pytest.mark.parametrize("line", ["aip_max_files = 0", "server_port = 99999", "reserve_gb = -4", "verify_days = 0"])
+@pytest.mark.parametrize(
+    "line", ["aip_max_files = 0", "archive_max_files = -5", "server_port = 99999", "reserve_gb = -4", "verify_days = 0"]
+)
 def test_a_number_with_which_no_run_would_end_or_begin_is_told(line: str, tmp_path: Path) -> None:
     (tmp_path / "perenne.toml").write_text(f"{line}\n")
     with pytest.raises(ConfigError, match="must be from"):
