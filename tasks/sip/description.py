@@ -31,7 +31,7 @@ def describe(one: Batch) -> Description:
             text = file.read(LARGEST + 1)
         if len(text) > LARGEST:
             raise ValueError(f"larger than {LARGEST >> 20} MiB")
-        given = tomllib.loads(text.decode())
+        given = tomllib.loads(text.decode("utf-8-sig"))  # as the Notepad of Windows saves it
     except OSError as e:
         if e.errno in (errno.ENOENT, errno.ENAMETOOLONG):
             return Description()

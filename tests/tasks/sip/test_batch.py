@@ -102,6 +102,12 @@ def test_the_description_beside_the_batch_is_read(tmp_path: Path) -> None:
     assert describe(batch(root)) == Description(languages="fra", producer="Sở Nội vụ")
 
 
+def test_a_description_that_begins_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
+    root = made(tmp_path, "a.txt")
+    (root.parent / "lô-1.toml").write_text('title = "Sổ"\n', encoding="utf-8-sig")
+    assert describe(batch(root)) == Description(title="Sổ")
+
+
 def test_a_description_with_a_typo_is_refused(tmp_path: Path) -> None:
     root = made(tmp_path, "a.txt")
     (root.parent / "lô-1.toml").write_text('langauges = "fra"\n')
