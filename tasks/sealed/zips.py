@@ -35,6 +35,7 @@ _DESCRIBED_AFTER = 0x8
 _PATCH = 0x20
 _ZIP_64 = 0x0001
 _UNICODE_PATH = 0x7075
+_WITH_MODE = (3, 19)  # Unix and macOS; others have something else there (APPNOTE 4.4.2)
 _BLOCK = 1 << 20
 
 
@@ -200,7 +201,7 @@ class Zip:
             crc=row[7],
             packed=packed,
             size=size,
-            mode=row[15] >> 16,
+            mode=row[15] >> 16 if row[1] >> 8 in _WITH_MODE else 0,
             start=start + self._directory.prefix,
             unicode=unicode[5:] if known else b"",
         )
@@ -267,8 +268,11 @@ def _fields(extra: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _kind(entry: _Entry) -> str:
-    kinds = {stat.S_IFLNK: "link", stat.S_IFIFO: "FIFO", stat.S_IFSOCK: "socket"}
-    kinds |= dict.fromkeys((stat.S_IFBLK, stat.S_IFCHR), "device")
+    if stat.S_ISLNK(entry.mode):
+        return "link"
+    if entry.size:
+        return ""  # `cat x | zip y.zip -` has the mode of the pipe and the bytes of the file
+    kinds = {stat.S_IFIFO: "FIFO", stat.S_IFSOCK: "socket", stat.S_IFBLK: "device", stat.S_IFCHR: "device"}
     return kinds.get(stat.S_IFMT(entry.mode), "")
 
 

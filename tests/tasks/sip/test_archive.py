@@ -507,3 +507,15 @@ def test_a_backup_of_gnu_tar_has_the_names_that_gnu_tar_gave(home: Home, name: s
     assert taken(home, path).troubles == ()
     found = {"a.txt": b"one", "báo-cáo/b.txt": b"two", "báo-cáo/" + "d" * 120: b"long", "z.txt": b"one"}
     assert originals(home, name) == found
+
+
+@pytest.mark.parametrize(("system", "mode"), [(3, stat.S_IFIFO), (0, stat.S_IFIFO), (0, stat.S_IFLNK)])
+def test_a_mode_makes_no_pipe_of_a_file_with_bytes_and_says_nothing_without_unix(
+    home: Home, name: str, system: int, mode: int
+) -> None:
+    info = zipfile.ZipInfo("a.txt")
+    info.create_system, info.external_attr = system, (mode | 0o600) << 16
+    with zipfile.ZipFile(home.inbox / f"{name}.zip", "w") as archive:
+        archive.writestr(info, b"x" * 100)
+    assert taken(home, home.inbox / f"{name}.zip").troubles == ()
+    assert originals(home, name) == {"a.txt": b"x" * 100}
