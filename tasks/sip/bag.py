@@ -25,11 +25,12 @@ INFO = b"bag-info.txt"
 PAYLOAD = b"data/"
 FINDERS = re.compile(rb"__MACOSX/|(?:\._[^/]*|\.DS_Store)\Z")
 """What macOS puts beside the folder that it was asked to pack or to copy: what it knows of the files and folders."""
-ALGORITHMS = ("md5", "sha1", "sha224", "sha256", "sha384", "sha512")
+_SHA_3 = ("sha3_224", "sha3_256", "sha3_384", "sha3_512")
+ALGORITHMS = ("md5", "sha1", "sha224", "sha256", "sha384", "sha512", *_SHA_3, "blake2b", "blake2s")
 VERSIONS = ("0.93", "0.94", "0.95", "0.96", "0.97", "1.0")
 
 _DECLARED = re.compile(r"BagIt-Version: *(\d+\.\d+)\s*\nTag-File-Character-Encoding: *(\S+)\s*\Z")
-_MANIFEST = re.compile(rb"(tag)?manifest-([a-z0-9]+)\.txt")
+_MANIFEST = re.compile(rb"(tag)?manifest-([^/]+)\.txt")
 _LINE = re.compile(r"([0-9a-fA-F]+)[ \t]+\*?(.+)")
 _COUNT = re.compile(r"^\ufeff?Payload-Oxum:(.*)$", re.IGNORECASE | re.MULTILINE)
 _OXUM = re.compile(r"([0-9]{1,20})\.([0-9]{1,20})")
@@ -136,7 +137,7 @@ class _Reading:
         spelled = Spelled(there)
         of_payload: list[str] = []
         for found, raw in manifests:
-            tag, algorithm = bool(found[1]), found[2].decode()
+            tag, algorithm = bool(found[1]), shown(found[2])
             if algorithm not in ALGORITHMS:
                 self._fault(f"the algorithm {algorithm} is not known", raw)
                 continue

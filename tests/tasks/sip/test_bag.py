@@ -408,3 +408,22 @@ def test_a_bag_in_the_payload_of_a_bag_is_covered_by_the_outer_one(home: Home, t
     root = made(tmp_path / "lô", {"gói/bagit.txt": b"any", "gói/data/a": b"a"})
     (done,) = ingest(batch(root), home, Store(home.store), uuid.uuid4())
     assert (done.new, done.troubles) == (2, ())
+
+
+@pytest.mark.parametrize("algorithm", ["sha3_256", "blake2b"])
+def test_a_list_of_a_newer_algorithm_beside_a_right_one_is_compared_too(tmp_path: Path, algorithm: str) -> None:
+    root = made(tmp_path / "lô", {"a": b"a"}, algorithm="sha256")
+    right = hashlib.new(algorithm, b"a").hexdigest()
+    (root / f"manifest-{algorithm}.txt").write_text(f"{right}  data/a\n")
+    assert bags.read(root, walk(batch(root))).verify().words() == []
+    (root / f"manifest-{algorithm}.txt").write_text(f"{right[::-1]}  data/a\n")
+    (told,) = bags.read(root, walk(batch(root))).verify().words()
+    assert f"other bytes than its {algorithm} says" in told
+
+
+@pytest.mark.parametrize("algorithm", ["sha3-256", "SHA256", "shake_128", "whirl pool", "băm"])
+def test_a_list_of_an_unknown_algorithm_is_told(tmp_path: Path, algorithm: str) -> None:
+    root = made(tmp_path / "lô", {"a": b"a"}, algorithm="sha256")
+    (root / f"manifest-{algorithm}.txt").write_text("00  data/a\n")
+    (told,) = bags.read(root, walk(batch(root))).faults.words()
+    assert f"the algorithm {algorithm} is not known" in told
