@@ -201,7 +201,7 @@ class _Reading:
             if _climbs(name) or name.startswith("data/") is tag:
                 self._fault(f"line {number} names what it may not: {name}", raw)
                 continue
-            real = spelled.real(name)
+            real = spelled.real(name) or spelled.real(found[2].removeprefix("./"))  # some writers escape no %
             if real is None:
                 self._fault("named and not there", name, structure=False)
             elif real in listed:

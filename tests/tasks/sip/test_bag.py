@@ -427,3 +427,17 @@ def test_a_list_of_an_unknown_algorithm_is_told(tmp_path: Path, algorithm: str) 
     (root / f"manifest-{algorithm}.txt").write_text("00  data/a\n")
     (told,) = bags.read(root, walk(batch(root))).faults.words()
     assert f"the algorithm {algorithm} is not known" in told
+
+
+def test_a_name_that_its_writer_did_not_escape_is_found(tmp_path: Path) -> None:
+    root = made(tmp_path / "lô", {"a": b"a"}, version="0.97")
+    (root / "data/a").rename(root / "data/100%25.txt")
+    manifest = root / "manifest-sha512.txt"
+    manifest.write_text(manifest.read_text().replace("data/a", "data/100%25.txt"))
+    (root / "tagmanifest-sha512.txt").unlink()
+    assert bags.read(root, walk(batch(root))).verify().words() == []
+
+
+def test_a_name_that_is_escaped_is_found_beside_one_that_looks_like_it(tmp_path: Path) -> None:
+    root = made(tmp_path / "lô", {"a%.txt": b"a", "a%25.txt": b"b"})
+    assert bags.read(root, walk(batch(root))).verify().words() == []
