@@ -100,7 +100,6 @@ def migrate(
 def _wave(session: Session, waiting: deque[uuid.UUID], choice: Choice, live: artifacts.ProgressArtifact) -> Migrated:
     """The next AIPs all the way: as many as memory holds at once, and no more."""
     with session.holding(waiting, choice) as left:
-        apart = tuple((str(aip), trouble.code, sentence(trouble)) for aip, trouble in left.items())
         more = bool(waiting)
         for late in session.ahead_of_the_clock():
             get_run_logger().warning("The clock is behind the last event of AIP %s. Set it right.", late)
@@ -109,9 +108,10 @@ def _wave(session: Session, waiting: deque[uuid.UUID], choice: Choice, live: art
         _normalize(session, chunks, live, more=more)
         _package(session, more=more)
         summaries = tuple(
-            summarize(session.after(aip), one.known, session.policy, one.languages, session.run)
-            for aip, one in session.open.items()
+            summarize(after, one.known, session.policy, one.languages, session.run) for one, after in session.ended()
         )
+        # What was found damaged only when it was packed is among them.
+        apart = tuple((str(aip), trouble.code, sentence(trouble)) for aip, trouble in left.items())
     for summary in summaries:
         if not summary.waiting:
             unfinished.clear(session.home, summary.aip)

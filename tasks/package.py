@@ -12,6 +12,6 @@ from tasks.aip.session import Session
 
 
 @task(name="package", task_run_name="package {name}", cache_policy=NO_CACHE, persist_result=False)
-def package(name: str, aips: Sequence[uuid.UUID], session: Session) -> list[int]:  # noqa: ARG001
-    """Make the next version of each and read it back; returns the heads' numbers, also where nothing was new."""
+def package(name: str, aips: Sequence[uuid.UUID], session: Session) -> list[int | None]:  # noqa: ARG001
+    """Make the next version of each and read it back; returns the heads' numbers, and None for a damaged one."""
     return [session.package(aip) for aip in aips]

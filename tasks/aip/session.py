@@ -87,6 +87,7 @@ class Session:
         self.open: dict[uuid.UUID, Open] = {}
         self.chunks: list[tuple[str, list[Task]]] = []
         self._unidentified: list[tuple[uuid.UUID, Original]] = []
+        self._apart: dict[uuid.UUID, Trouble] = {}
 
     @contextlib.contextmanager
     def holding(self, waiting: deque[uuid.UUID], choice: Choice) -> Iterator[Mapping[uuid.UUID, Trouble]]:
@@ -94,9 +95,9 @@ class Session:
 
         So memory does not grow with the delivery: at the end all of it is let go, whoever still knows this session.
         Yields those that are left alone, and why: another run holds them ("store-busy"), or they are damaged
-        ("store-broken"). Raises Trouble "space" with a budget.
+        ("store-broken"). What is found damaged later joins them. Raises Trouble "space" with a budget.
         """
-        apart: dict[uuid.UUID, Trouble] = {}
+        apart = self._apart = {}
         with contextlib.ExitStack() as stack:
             for known in (self.open, self.chunks, self._unidentified):
                 stack.callback(known.clear)
@@ -238,8 +239,17 @@ class Session:
 
         return apply(task.work, self.door, one.recorder, publish, hold)
 
-    def package(self, aip: uuid.UUID) -> int:
-        """Make the next version when there is something settled to tell of this AIP; returns the head's number."""
+    def package(self, aip: uuid.UUID) -> int | None:
+        """Make the next version when there is something settled to tell of this AIP; returns the head's number.
+
+        None when the AIP turns out to be damaged: it is set apart.
+        """
+        head = None
+        with _damage(aip, self._apart):
+            head = self._package(aip)
+        return head  # noqa: RET504  damage does not come out of the block above
+
+    def _package(self, aip: uuid.UUID) -> int:
         after = self.after(aip)
         fresh = unpacked(after)
         if not any(e.ending is not None and e.ending is not Ending.WAITING for e in fresh):
@@ -254,6 +264,15 @@ class Session:
         """(path, rule id) of every rule that answers for a file of the AIP today."""
         one = self.open[aip]
         return frozenset(current(one.ledger, one.known, self.policy, one.languages))
+
+    def ended(self) -> Iterator[tuple[Open, Ledger]]:
+        """Every AIP in hand with its ledger as it is now, but for those that were set apart."""
+        for aip, one in self.open.items():
+            after = None
+            with _damage(aip, self._apart):
+                after = self.after(aip)
+            if after is not None and aip not in self._apart:
+                yield one, after
 
     def after(self, aip: uuid.UUID) -> Ledger:
         """The ledger as it is now: what was read when the run began, and what was recorded since."""
