@@ -112,9 +112,10 @@ def _wave(session: Session, waiting: deque[uuid.UUID], choice: Choice, live: art
         )
         # What was found damaged only when it was packed is among them.
         apart = tuple((str(aip), trouble.code, sentence(trouble)) for aip, trouble in left.items())
+        for summary in summaries:  # while the locks are held: a mark set by the next run must not be lost
+            if not summary.waiting:
+                unfinished.clear(session.home, summary.aip)
     for summary in summaries:
-        if not summary.waiting:
-            unfinished.clear(session.home, summary.aip)
         pages.write(session.home, summary, session.policy)
     return Migrated(tuple(s.bounded(KEPT_ROWS) for s in summaries), len(chunks), apart)
 

@@ -11,14 +11,17 @@ from pathlib import Path
 
 import pytest
 
+import flows.migrate as migration
+from flows.ui.artifacts import ProgressArtifact
 from tasks.aip import ledger as ledgers
 from tasks.aip.mend import mend
 from tasks.aip.pack import pack
 from tasks.aip.plan import Choice, Scope
 from tasks.aip.progress import board
 from tasks.aip.session import PORTION_BYTES, PORTION_FILES
-from tasks.config.locks import aip_lock
-from tasks.config.unfinished import marked
+from tasks.config import unfinished
+from tasks.config.locks import aip_lock, holders
+from tasks.config.unfinished import mark, marked
 from tasks.premis import log
 from tasks.premis.model import Ending, Event, EventType, SourceFile
 from tasks.report.summary import Summary
@@ -379,6 +382,17 @@ def test_an_aip_whose_packed_events_are_damaged_is_set_apart_and_the_others_are_
         assert [session.package(aip) for aip in (broken, sound)] == [None, 3]
         assert [after.id for _, after in session.ended()] == [sound]
         assert {aip: trouble.code for aip, trouble in apart.items()} == {broken: "store-broken"}
+
+
+def test_a_mark_is_cleared_while_the_aip_is_still_held(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    aip = pipeline.run().aip
+    mark(pipeline.home, aip)
+    for step in ("plan", "_identify", "_normalize", "_package"):
+        monkeypatch.setattr(migration, step, lambda *_, **__: ())
+    held: list[set[str]] = []
+    monkeypatch.setattr(unfinished, "clear", lambda home, _: held.append(set(holders(home))))
+    migration._wave(pipeline.session(), deque([aip]), Choice(), ProgressArtifact())
+    assert held == [{str(aip)}]
 
 
 def test_a_run_asked_to_stop_identifies_nothing_more_and_every_file_waits(pipeline: Pipeline) -> None:
