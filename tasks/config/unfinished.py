@@ -6,6 +6,7 @@ the same work, for the log alone says what is settled.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import uuid
 from pathlib import Path
@@ -35,6 +36,10 @@ def clear(home: Home, aip: uuid.UUID) -> None:
 
 
 def marked(home: Home) -> list[uuid.UUID]:
-    """Every AIP with a mark."""
+    """Every AIP with a mark; other names, such as those that NFS leaves behind, are passed over."""
     folder = _folder(home)
-    return [uuid.UUID(p.name) for p in sorted(folder.iterdir())] if folder.is_dir() else []
+    found = []
+    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+        with contextlib.suppress(ValueError):
+            found.append(uuid.UUID(path.name))
+    return found
