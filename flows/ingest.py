@@ -13,6 +13,7 @@ from flows.ui import refused as refusals
 from flows.ui import states
 from flows.ui.run import put_down, run_id, threads, whole
 from flows.ui.stops import stops_clearly
+from tasks.aip.gone import opened
 from tasks.aip.mend import mend
 from tasks.aip.progress import board
 from tasks.aip.space import Budget
@@ -23,7 +24,6 @@ from tasks.sip.batch import Batch, at, batch
 from tasks.sip.naming import meant
 from tasks.sip.refusal import Refused, machines, refuse
 from tasks.sip.taking import Ingested
-from tasks.store.ocfl import Store
 from tasks.survey import survey
 from tasks.tools.machine import CORES
 
@@ -46,7 +46,7 @@ def ingest(batches: list[str], night: bool = False) -> State:
     Asked to stop, it puts the batch in hand down; what was stored before is safe, and the next run does the rest.
     """
     home, log = the_home().prepare(), get_run_logger()
-    store, budget = Store(home.store), Budget(home)
+    store, budget = opened(home), Budget(home)
     for done in mend(home, store, run_id()):
         log.warning("AIP %s after an interrupted run: %s. %s", done.aip, done.what, done.broken)
     board.begin("ingest", len(batches))

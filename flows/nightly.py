@@ -14,6 +14,7 @@ from flows.ui import refused as refusals
 from flows.ui import states
 from flows.ui.run import run_id
 from flows.ui.stops import stops_clearly
+from tasks.aip.gone import check_store
 from tasks.config.home import Home
 from tasks.config.home import home as the_home
 from tasks.config.unfinished import marked
@@ -75,6 +76,7 @@ def through(
     """Batches all the way: refuse what cannot be done before a file is touched, then ingest once and migrate once."""
     fit(home)
     log.check_clock(home.log)
+    check_store(home)
     load(find(policy, home))
     seal_days(home)
     with tags(*(b.name for b in batches[:TAGS])):

@@ -13,6 +13,7 @@ from flows.nightly import close
 from flows.ui import states
 from flows.ui.stops import stops_clearly
 from tasks.aip.find import UnknownAip, find_aips, labels
+from tasks.aip.gone import check_store
 from tasks.aip.plan import Scope
 from tasks.config.home import home as the_home
 from tasks.policy.load import find, load
@@ -83,6 +84,7 @@ def again(
     home = the_home().prepare()
     fit(home)
     check_clock(home.log)
+    check_store(home)
     load(find(policy, home))
     try:
         found: dict[UUID, str] = find_aips(home, aips)

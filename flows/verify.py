@@ -17,10 +17,10 @@ from flows.ui.stops import stops_clearly
 from tasks.aip.coverage import Coverage, Holding, coverage, due, holdings, share, within
 from tasks.aip.find import UnknownAip, find_aips, names
 from tasks.aip.fixity import Read
+from tasks.aip.gone import opened
 from tasks.aip.progress import board
 from tasks.config.home import home as the_home
 from tasks.report import phrases
-from tasks.store.ocfl import Store
 from tasks.store.strangers import strangers
 from tasks.verify import verify as verify_some
 
@@ -48,7 +48,7 @@ class VerifyOptions(BaseModel):
 def verify(options: VerifyOptions = VerifyOptions()) -> State:  # noqa: B008  the form shows its fields
     """Reads stored bytes and compares their digests, those first that were not read for longest."""
     home = the_home().prepare()
-    store, days = Store(home.store), home.settings().verify_days
+    store, days = opened(home), home.settings().verify_days
     try:
         wanted = find_aips(home, options.aips, gone=True) if options.aips else dict(names(home, gone=True))
     except UnknownAip as e:

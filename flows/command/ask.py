@@ -14,6 +14,7 @@ import typer
 from flows.command import show
 from tasks.aip.coverage import Coverage, coverage, holdings
 from tasks.aip.find import batch_of, find_aip, find_aips, names
+from tasks.aip.gone import opened
 from tasks.aip.ledger import ORIGINALS
 from tasks.config.home import Home
 from tasks.config.home import home as the_home
@@ -76,7 +77,7 @@ def status(
 
 
 def _covered(home: Home) -> Coverage:
-    return coverage(holdings(home, Store(home.store)), days=home.settings().verify_days, now=datetime.now(UTC))
+    return coverage(holdings(home, opened(home)), days=home.settings().verify_days, now=datetime.now(UTC))
 
 
 def _status(summaries: list[Summary], waiting: list[str], *, full: bool) -> None:

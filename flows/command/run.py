@@ -14,6 +14,7 @@ from flows.command import show, stack
 from flows.command.ending import Ending
 from flows.command.exits import Exit
 from tasks.aip.find import find_aips
+from tasks.aip.gone import check_store
 from tasks.aip.plan import Scope
 from tasks.aip.progress import board
 from tasks.config.home import Home
@@ -112,6 +113,7 @@ def verify(
     Example: perenne verify --minutes 60
     """
     home = the_home().prepare()
+    check_store(home)
     if aips:  # to look for those that are gone reads all of the log
         find_aips(home, aips, gone=True)
 
@@ -141,6 +143,7 @@ def _ready(policy: str) -> Home:
     load(find(policy or home.settings().policy, home))
     fit(home)
     check_clock(home.log)
+    check_store(home)
     return home
 
 

@@ -26,7 +26,7 @@ def names(home: Home, *, gone: bool = False) -> Iterator[tuple[UUID, str]]:
     """
     if not gone and not (home.store / "ocfl").is_dir():
         return
-    store = Store(home.store)
+    store = lost.opened(home) if gone else Store(home.store)
     found = label_of_aips(home, store)
     if gone:
         unread = [aip for aip, name in found.items() if name == str(aip)]

@@ -7,13 +7,32 @@ import uuid
 from collections.abc import Collection
 
 from tasks.config.home import Home
-from tasks.premis.model import aip_id
+from tasks.premis.model import Trouble, aip_id
 from tasks.premis.told import batches, told
 from tasks.store.ocfl import Store
 from tasks.store.repair import staged
 
 _PARTS = 1000
 """So many parts of a batch are looked through for the number of one."""
+
+
+def check_store(home: Home) -> None:
+    """Raises Trouble "store-missing" when there is no storage root, but the log tells of AIPs that it held; LogError.
+
+    A share that was not mounted leaves an empty folder: a new root in it would take every delivery in again, as new.
+    """
+    ocfl = home.store / "ocfl"
+    if ocfl.exists():
+        return
+    said = told(home.log)
+    if held := said.taken | said.identified:
+        raise Trouble("store-missing", folder=str(ocfl), aips=str(len(held)))
+
+
+def opened(home: Home) -> Store:
+    """The store, made only where the log tells of none. Raises Trouble, LogError, StoreBroken."""
+    check_store(home)
+    return Store(home.store)
 
 
 def gone(home: Home, store: Store, there: Collection[uuid.UUID]) -> list[uuid.UUID]:

@@ -16,6 +16,7 @@ from dataclasses import replace
 from tasks.aip import ledger as ledgers
 from tasks.aip.find import names
 from tasks.aip.fixity import event_of
+from tasks.aip.gone import opened
 from tasks.aip.ledger import About, Ledger
 from tasks.config.home import Home
 from tasks.policy.rules import Policy
@@ -35,9 +36,9 @@ AT_ONCE = 64
 def standing(home: Home, aips: Iterable[uuid.UUID], policy: Policy) -> list[Summary]:
     """A summary of each AIP under a policy; nothing counts as new. One that was never stored has none.
 
-    Raises LogError.
+    Raises Trouble "store-missing" and LogError.
     """
-    store, wanted = Store(home.store), list(aips)
+    store, wanted = opened(home), list(aips)
     labels = functools.cache(lambda: dict(names(home, gone=True)))  # asked only when something is wrong
     found: list[Summary] = []
     for first in range(0, len(wanted), AT_ONCE):

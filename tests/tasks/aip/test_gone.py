@@ -15,15 +15,16 @@ import pytest
 from tasks.aip import fixity
 from tasks.aip.coverage import coverage, due, holdings
 from tasks.aip.find import UnknownAip, find_aips, names
-from tasks.aip.gone import called, gone
+from tasks.aip.gone import called, check_store, gone, opened
 from tasks.config.home import Home
 from tasks.premis import log
-from tasks.premis.model import EventType, Outcome, aip_id
+from tasks.premis.model import EventType, Outcome, Trouble, aip_id
 from tasks.report import phrases
 from tasks.report.standing import standing
 from tasks.sip.batch import batch
 from tasks.sip.ingest import Refused, ingest, take_in
 from tasks.store.ocfl import Store
+from tests.flows.test_exit import perenne
 from tests.tasks.premis.events import event
 from tests.tasks.report.standings import policy
 
@@ -210,3 +211,37 @@ def test_a_home_whose_store_is_gone_misses_every_aip(home: Home) -> None:
     aips = sorted(taken(home, f"lô-{n}") for n in range(3))
     shutil.rmtree(home.store)
     assert missed(home) == aips
+
+
+@pytest.mark.provokes("store-missing")
+def test_a_store_that_is_not_mounted_is_missed_by_all_who_ask_and_is_not_made_anew(home: Home, tmp_path: Path) -> None:
+    taken(home, "lô-1")
+    (home.store / "ocfl").rename(home.root / "not-mounted")
+    asked = (check_store, opened, lambda h: dict(names(h, gone=True)), lambda h: standing(h, [], policy(tmp_path)))
+    for ask in asked:
+        with pytest.raises(Trouble) as caught:
+            ask(home)
+        assert (caught.value.code, caught.value.detail["aips"]) == ("store-missing", "1")
+    assert not (home.store / "ocfl").exists()
+    (home.root / "not-mounted").rename(home.store / "ocfl")
+    check_store(home)
+
+
+def test_a_store_is_made_where_the_log_is_empty_or_tells_of_refusals_alone(home: Home) -> None:
+    check_store(home)
+    refused = event(1, kind=EventType.INGESTION, outcome=Outcome.FAIL, code="batch-unfit", detail={"batch": "lô-1"})
+    log.append([refused], home.log, name="refused")
+    assert list(opened(home).aips()) == []
+    assert (home.store / "ocfl").is_dir()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("verb", [["run"], ["reprocess", "lô-1", "--reason", "fonts"], ["verify"], ["status"]])
+def test_the_command_ends_with_3_when_the_store_is_not_mounted(home: Home, verb: list[str]) -> None:
+    taken(home, "lô-1")
+    (home.store / "ocfl").rename(home.root / "not-mounted")
+    before = sorted(home.log.rglob("*"))
+    done = perenne(home.root, *verb)
+    assert (done.returncode, done.stderr.split()[:2]) == (3, ["✕", "store-missing"]), done.stderr
+    assert not (home.store / "ocfl").exists()
+    assert sorted(home.log.rglob("*")) == before
