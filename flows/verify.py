@@ -20,6 +20,7 @@ from tasks.aip.fixity import Read
 from tasks.aip.gone import opened
 from tasks.aip.progress import board
 from tasks.config.home import home as the_home
+from tasks.premis.log import check_clock
 from tasks.report import phrases
 from tasks.store.strangers import strangers
 from tasks.verify import verify as verify_some
@@ -48,6 +49,7 @@ class VerifyOptions(BaseModel):
 def verify(options: VerifyOptions = VerifyOptions()) -> State:  # noqa: B008  the form shows its fields
     """Reads stored bytes and compares their digests, those first that were not read for longest."""
     home = the_home().prepare()
+    check_clock(home.log)
     store, days = opened(home), home.settings().verify_days
     try:
         wanted = find_aips(home, options.aips, gone=True) if options.aips else dict(names(home, gone=True))
@@ -64,7 +66,8 @@ def verify(options: VerifyOptions = VerifyOptions()) -> State:  # noqa: B008  th
         if board.stop.is_set() or (until is not None and time.monotonic() > until):
             break
         named = phrases.batches([wanted[one.aip] for one in group])
-        read += verify_some(named, whole([(one.aip, wanted[one.aip]) for one in group]), whole(home), run_id(), until)
+        these = [(one.aip, wanted[one.aip], one.checked) for one in group]
+        read += verify_some(named, whole(these), whole(home), run_id(), until)
     stray = list(strangers(store)) if not options.aips and not board.stop.is_set() else []
     covered = coverage(holdings(home, store), days=days, now=datetime.now(UTC))
     _artifact(read, stray, covered)

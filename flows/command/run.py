@@ -113,6 +113,7 @@ def verify(
     Example: perenne verify --minutes 60
     """
     home = the_home().prepare()
+    check_clock(home.log)
     check_store(home)
     if aips:  # to look for those that are gone reads all of the log
         find_aips(home, aips, gone=True)

@@ -24,7 +24,8 @@ BYTES = "bytes"
 class Holding:
     """One AIP: its bytes, and when all of them were last read (None: never since it was stored).
 
-    `gone` when the log says that it was stored and the store has it no more.
+    `gone` when the log says that it was stored and the store has it no more. `checked` is the time of the last check,
+    also of one that could read nothing.
     """
 
     aip: uuid.UUID
@@ -32,6 +33,7 @@ class Holding:
     read: datetime | None
     good: bool = True
     gone: bool = False
+    checked: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +78,12 @@ def holdings(home: Home, store: Store) -> list[Holding]:
         good = event is None or event.outcome is not Outcome.FAIL
         size = int(event.detail[BYTES]) if event else 0
         if event is None or (not good and not size):
-            found.append(Holding(aip, _size(store.object_path(aip)), None, good))
+            found.append(Holding(aip, _size(store.object_path(aip)), None, good, checked=event.time if event else None))
         else:
-            found.append(Holding(aip, size, event.time, good))
+            found.append(Holding(aip, size, event.time, good, checked=event.time))
     there = {one.aip for one in found}
-    return [*found, *(Holding(aip, 0, None, good=False, gone=True) for aip in gone(home, store, there))]
+    lost = ((aip, last.get(aip)) for aip in gone(home, store, there))
+    return [*found, *(Holding(aip, 0, None, good=False, gone=True, checked=e.time if e else None) for aip, e in lost)]
 
 
 def coverage(held: Sequence[Holding], *, days: int, now: datetime) -> Coverage:

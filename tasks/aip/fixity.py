@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from tasks.aip.coverage import BYTES
@@ -51,14 +52,23 @@ class Read:
         }
 
 
-def check(aip: uuid.UUID, batch: str, home: Home, run: uuid.UUID, go_on: Callable[[], None] = lambda: None) -> Read:
+def check(
+    aip: uuid.UUID,
+    batch: str,
+    home: Home,
+    run: uuid.UUID,
+    go_on: Callable[[], None] = lambda: None,
+    *,
+    after: datetime | None = None,
+) -> Read:
     """Read one AIP and record the check. No lock is taken: what is stored is never changed.
 
+    `after` is the time of its last check, as for a `Recorder`: what is found now is the last word on the AIP.
     What `go_on` raises between two blocks puts the AIP down: nothing is recorded then, as if it had not been begun.
     """
     began = time.time()
     found = verify_object(Store(home.store), aip, go_on)
-    log.append(list(_events(found, Recorder(run, aip), began)), home.log, name="verify")
+    log.append(list(_events(found, Recorder(run, aip, after=after), began)), home.log, name="verify")
     said = tuple(f"{fault.kind}: {fault.path}{f' ({fault.what})' if fault.what else ''}" for fault in found.faults)
     alarms = tuple(s for s, fault in zip(said, found.faults, strict=True) if fault.kind is not Kind.UNFINISHED)
     return Read(aip, batch, found.files, found.bytes, said, alarms)

@@ -184,12 +184,16 @@ def read_many(root: Path, aips: Collection[uuid.UUID]) -> dict[uuid.UUID, list[E
 def latest(root: Path, kind: EventType, *, closing: str) -> dict[uuid.UUID, Event]:
     """The last event of a type that has the detail `closing`, for each AIP that has one.
 
-    Of rows of other types only the column that tells the type is read. Raises LogError.
+    An event more than a day ahead of the clock is passed over: a clock that was wrong dated it, and it would win over
+    all that is found until then. Of rows of other types only the column that tells the type is read. Raises LogError.
     """
+    believed = datetime.now(UTC) + AHEAD
     found: dict[uuid.UUID, Event] = {}
     for rows in _tables(root, None, kind):
         for event in columns.events(rows):
-            if closing in event.detail and (event.aip not in found or _when(event) > _when(found[event.aip])):
+            if closing not in event.detail or event.time > believed:
+                continue
+            if event.aip not in found or _when(event) > _when(found[event.aip]):
                 found[event.aip] = event
     return found
 

@@ -119,9 +119,9 @@ def test_an_aip_that_is_put_down_half_read_is_not_recorded_and_is_still_the_firs
         fixity.check(second, "lô-2", home, uuid.uuid4(), go_on)
     assert log.read_many(home.log, [second])[second] == []
     assert [one.aip for one in due(holdings(home, Store(home.store)))] == [second, first]
-    assert verify_some.fn("lô-2", [(second, "lô-2"), (first, "lô-1")], home, uuid.uuid4(), None) == []
+    assert verify_some.fn("lô-2", [(second, "lô-2", None), (first, "lô-1", None)], home, uuid.uuid4(), None) == []
     board.stop.clear()
-    read = verify_some.fn("lô-2", [(second, "lô-2")], home, uuid.uuid4(), None)
+    read = verify_some.fn("lô-2", [(second, "lô-2", None)], home, uuid.uuid4(), None)
     assert [(one.aip, one.faults) for one in read] == [(second, ())]
 
 
@@ -195,3 +195,30 @@ def test_the_last_check_of_each_aip_is_found_among_parts_and_sealed_days(tmp_pat
         found = log.latest(tmp_path, EventType.FIXITY, closing="bytes")
         assert {aip: e.detail["bytes"] for aip, e in found.items()} == {checks[0].aip: "3"}
         log.compact(tmp_path, checks[0].time.date())
+
+
+@pytest.mark.parametrize("ahead", [timedelta(hours=20), timedelta(days=3650)])
+def test_rot_that_is_found_is_an_alarm_although_a_clean_check_is_dated_ahead_of_the_clock(
+    home: Home, ahead: timedelta
+) -> None:
+    aip = stored(home, a=b"one")
+    clean = event(1, kind=EventType.FIXITY, detail={"bytes": "3"}, aip=aip, time=datetime.now(UTC) + ahead)
+    log.append([clean], home.log, name="verify")
+    KINDS["fixity-broken"](Store(home.store).object_path(aip) / "v1/content/originals/a")
+    (held,) = holdings(home, Store(home.store))
+    (read,) = verify_some.fn("lô-1", [(aip, "lô-1", held.checked)], home, uuid.uuid4(), None)
+    assert len(read.alarms) == 1
+    (held,) = holdings(home, Store(home.store))
+    assert (held.good, coverage([held], days=30, now=datetime.now(UTC)).bad) == (False, 1)
+
+
+def test_a_check_far_ahead_of_the_clock_is_no_reading(home: Home) -> None:
+    aip = stored(home, a=b"one")
+    checks = [
+        event(n, kind=EventType.FIXITY, detail={"bytes": "3"}, aip=aip, time=datetime.now(UTC) + timedelta(days=days))
+        for n, days in enumerate((-40, 3650))
+    ]
+    log.append(checks[:1], home.log, name="a")
+    log.append(checks[1:], home.log, name="b")
+    (held,) = holdings(home, Store(home.store))
+    assert held.read == checks[0].time

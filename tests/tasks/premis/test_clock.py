@@ -44,13 +44,14 @@ def test_a_clock_that_is_less_than_a_day_behind_stops_nobody(tmp_path: Path, hou
 
 
 @pytest.mark.slow
-def test_the_command_ends_with_3_and_touches_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("verb", ["run", "verify"])
+def test_the_command_ends_with_3_and_touches_nothing(tmp_path: Path, verb: str) -> None:
     home, one = Home(tmp_path / "home").prepare(), tmp_path / "lô-1"
     one.mkdir()
     (one / "a.bin").write_bytes(b"a")
     recorded(home, time.time() + 300 * HOUR)
     before = sorted(home.log.rglob("*"))
-    done = perenne(home.root, "run", str(one))
+    done = perenne(home.root, verb, *([str(one)] if verb == "run" else []))
     assert (done.returncode, done.stderr.split()[:2]) == (3, ["✕", "clock-behind"])
     assert sorted(home.log.rglob("*")) == before
     assert not any(home.store.iterdir())
