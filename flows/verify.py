@@ -57,7 +57,11 @@ def verify(options: VerifyOptions = VerifyOptions()) -> State:  # noqa: B008  th
         return Failed(name="Stopped", message=str(e))
     held = [one for one in holdings(home, store) if one.aip in wanted]
     gone, there = [one for one in held if one.gone], [one for one in held if not one.gone]
-    chosen = share(there, days=days) if options.how_much == "the day's share" and not options.aips else due(there)
+    chosen = (
+        share(there, days=days, now=datetime.now(UTC))
+        if options.how_much == "the day's share" and not options.aips
+        else due(there)
+    )
     if options.gigabytes:
         chosen = list(within(chosen, options.gigabytes * 1_000_000_000))
     until = time.monotonic() + options.minutes * 60 if options.minutes else None

@@ -7,7 +7,7 @@ import os
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from tasks.aip.gone import gone
@@ -15,6 +15,7 @@ from tasks.config.home import Home
 from tasks.premis import log
 from tasks.premis.model import EventType, Outcome
 from tasks.store.ocfl import Store
+from tasks.store.reader import DECLARATION
 
 BYTES = "bytes"
 """The detail of a fixity check that tells how much was read; it is on the one event that closes a check."""
@@ -34,6 +35,8 @@ class Holding:
     good: bool = True
     gone: bool = False
     checked: datetime | None = None
+    stored: datetime | None = None
+    """Of an AIP that was never read: since when it lies there, as far as its folder tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,8 @@ def holdings(home: Home, store: Store) -> list[Holding]:
         good = event is None or event.outcome is not Outcome.FAIL
         size = int(event.detail[BYTES]) if event else 0
         if event is None or (not good and not size):
-            found.append(Holding(aip, _size(store.object_path(aip)), None, good, checked=event.time if event else None))
+            folder, checked = store.object_path(aip), event.time if event else None
+            found.append(Holding(aip, _size(folder), None, good, checked=checked, stored=_stored(folder)))
         else:
             found.append(Holding(aip, size, event.time, good, checked=event.time))
     there = {one.aip for one in found}
@@ -109,9 +113,17 @@ def due(held: Sequence[Holding]) -> list[Holding]:
     return sorted(held, key=lambda one: (one.read is not None, one.read.timestamp() if one.read else 0.0, one.aip))
 
 
-def share(held: Sequence[Holding], *, days: int) -> list[Holding]:
-    """What a day has to read so that everything is read within `days`: the most needing, at least one AIP."""
-    return list(within(due(held), -(-sum(one.size for one in held) // max(1, days))))
+def share(held: Sequence[Holding], *, days: int, now: datetime) -> list[Holding]:
+    """What a day has to read so that everything is read within `days`, at least one AIP.
+
+    First what would be older than that before the next day's run, then a day's part of the whole, by need.
+    The first catches up where days were missed or the store grew; the second spreads the work.
+    """
+    order = due(held)
+    date = now - timedelta(days=days - 1)
+    late = [one for one in order if (since := one.read or one.stored) is not None and since <= date]
+    chosen = within(order, -(-sum(one.size for one in held) // max(1, days)))
+    return list({one.aip: one for one in (*late, *chosen)}.values())
 
 
 def within(held: Sequence[Holding], budget: int) -> Iterator[Holding]:
@@ -122,6 +134,13 @@ def within(held: Sequence[Holding], budget: int) -> Iterator[Holding]:
         spent += one.size
         if spent >= budget:
             return
+
+
+def _stored(folder: Path) -> datetime | None:
+    """When its first version came: the declaration of an OCFL object is written once."""
+    with contextlib.suppress(OSError):
+        return datetime.fromtimestamp(os.lstat(folder / DECLARATION).st_mtime, UTC)
+    return None
 
 
 def _size(folder: Path) -> int:

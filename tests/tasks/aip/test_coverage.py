@@ -36,7 +36,7 @@ NOW = datetime(2026, 11, 27, tzinfo=UTC)
 def test_by_the_days_share_everything_is_read_once_in_its_days(sizes: list[int], days: int) -> None:
     held = {n: Holding(uuid.UUID(int=n), size, None) for n, size in enumerate(sizes)}
     for day in range(days):
-        for one in share(list(held.values()), days=days):
+        for one in share(list(held.values()), days=days, now=NOW + timedelta(days=day)):
             held[one.aip.int] = Holding(one.aip, one.size, NOW + timedelta(days=day))
     whole = coverage(list(held.values()), days=days, now=NOW + timedelta(days=days))
     read = [one for one in held.values() if one.read is not None]
@@ -44,6 +44,21 @@ def test_by_the_days_share_everything_is_read_once_in_its_days(sizes: list[int],
         assert sum(one.size for one in read) == sum(sizes)
         assert whole.bytes_read == whole.bytes
     assert len(read) >= min(days, len(sizes))
+
+
+@pytest.mark.parametrize("off", [(), (5, 6)], ids=["every day", "no weekends"])
+def test_in_a_growing_store_nothing_is_older_than_its_days_after_any_run(off: tuple[int, ...]) -> None:
+    held: dict[int, Holding] = {}
+    for day in range(120):
+        now = NOW + timedelta(days=day)
+        for n in range(20 * day, 20 * day + 20):
+            held[n] = Holding(uuid.UUID(int=n), 5, None, stored=now)
+        if day % 7 in off:
+            continue
+        for one in share(list(held.values()), days=30, now=now):
+            held[one.aip.int] = Holding(one.aip, one.size, now)
+        oldest = min(one.read or one.stored or now for one in held.values())
+        assert now - oldest < timedelta(days=29)
 
 
 def test_what_was_never_read_comes_first_then_what_was_not_read_for_longest() -> None:
@@ -95,6 +110,7 @@ def test_a_check_is_recorded_and_is_what_coverage_rests_on(home: Home) -> None:
     assert after[first].size == read.bytes
     assert after[first].read is not None
     assert after[second].read is None
+    assert after[second].stored is not None
 
 
 @pytest.fixture
