@@ -18,7 +18,7 @@ import re
 import time
 import uuid
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -119,7 +119,7 @@ def compact(root: Path, day: date) -> Path | None:
 def open_days(root: Path) -> list[date]:
     """The UTC days that still have parts of their own, oldest first: what `compact` may be called for."""
     folders = (root / "events" / "open").glob("day=????-??-??")
-    return sorted(date.fromisoformat(folder.name.removeprefix("day=")) for folder in folders)
+    return sorted(_dated(folder.name.removeprefix("day=") for folder in folders))
 
 
 @contextmanager
@@ -276,8 +276,15 @@ def _tables(
 
 def _days(root: Path) -> list[date]:
     """Every day that has events, oldest first."""
-    sealed = {date.fromisoformat(path.stem) for path in (root / "events" / "day").glob("????-??-??.parquet")}
-    return sorted(sealed | set(open_days(root)))
+    sealed = _dated(path.stem for path in (root / "events" / "day").glob("????-??-??.parquet"))
+    return sorted({*sealed, *open_days(root)})
+
+
+def _dated(names: Iterable[str]) -> Iterator[date]:
+    """The days that are named; what somebody else put there is no day, and ends nobody's run."""
+    for name in names:
+        with suppress(ValueError):
+            yield date.fromisoformat(name)
 
 
 def _day(

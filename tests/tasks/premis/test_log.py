@@ -373,3 +373,13 @@ def test_a_file_without_digest_keeps_none(tmp_path):
     whole = type(whole)(**{f: getattr(whole, f) for f in whole.__slots__} | {"objects": (unread,)})
     log.append([whole], tmp_path, name="n")
     assert next(log.read(tmp_path)).objects == (unread,)
+
+
+def test_a_stray_name_among_the_days_is_no_day_and_stops_nobody(tmp_path):
+    log.append([event(1)], tmp_path, name="a")
+    (tmp_path / "events" / "open" / "day=copy-of-it").mkdir()
+    (tmp_path / "events" / "open" / "day=2026-13-99").mkdir()
+    (tmp_path / "events" / "day").mkdir()
+    (tmp_path / "events" / "day" / "2026-02-30.parquet").touch()
+    assert log.open_days(tmp_path) == [DAY]
+    assert [e.seq for e in log.read(tmp_path)] == [1]
