@@ -202,14 +202,19 @@ def _noted_on_arrival(ledger: Ledger, ended: Mapping[str, Ending]) -> list[Event
 
 
 def _not_stored(ledger: Ledger) -> dict[str, Event]:
-    """What the inbox refused, unless it is in the store by now."""
+    """What the inbox refused last: what is not in the store, or is there as it was before."""
     stored = {file.path for file, _ in ledger.originals}
+    taken = {
+        e.source.path: (e.time, e.seq)
+        for e in ledger.events
+        if e.type is EventType.INGESTION and e.source is not None and e.source.sha256
+    }
     last = {
         e.source.path: e
         for e in ledger.events
         if e.ending is not None and e.source is not None and not e.rule and not e.source.sha256
     }
-    return {path: event for path, event in last.items() if path not in stored}
+    return {p: e for p, e in last.items() if p not in stored or (p in taken and (e.time, e.seq) > taken[p])}
 
 
 def row(event: Event, run: uuid.UUID | None) -> Row:

@@ -274,8 +274,11 @@ def _walk(root: bytes) -> Iterator[Entry]:
 
 
 def listing_digest(entries: tuple[Entry, ...]) -> str:
-    """SHA-256 over path, size, time and kind of everything in a batch: equal means nothing was touched since."""
+    """SHA-256 over path, size, times and kind of everything in a batch: equal means nothing was touched since.
+
+    A repaired file may have the size and the date of the damaged one; when it last changed at all it cannot choose.
+    """
     digest = hashlib.sha256()
     for e in entries:
-        digest.update(b"%s\0%d\0%d\0%s\0" % (e.raw, e.size, e.mtime_ns, e.kind.encode()))
+        digest.update(b"%s\0%d\0%d\0%d\0%s\0" % (e.raw, e.size, e.mtime_ns, e.changed_ns, e.kind.encode()))
     return digest.hexdigest()

@@ -75,7 +75,7 @@ class Taking:
         ledger = self.ledger = self._ledger()
         self.recorder = Recorder(run, self.aip, after=ledger.last)
         self.head, self.version = {path: e.sha256 for path, e in ledger.state.items()}, ledger.head
-        self.before = [e for e in ledger.events if e.type is EventType.INGESTION]
+        self.last = {e.source.path: e for e in ledger.events if e.type is EventType.INGESTION and e.source}
         fresh = [e for e in unpacked(ledger) if e.type is EventType.INGESTION]
         self.recorded = {(e.source.path, e.source.sha256) for e in fresh if e.source}
         self.about = ledger.about
@@ -104,6 +104,7 @@ class Taking:
             self._refused(logical, trouble, began)
             return
         if staged is None:
+            self._as_stored(logical, began)
             return
         self.new.append(logical)
         if (logical, staged.sha256) not in self.recorded:
@@ -185,8 +186,25 @@ class Taking:
             objects=(LinkedObject("source", logical, "", 0),),
         )
         self.troubles.append(event)
-        if not any(e.code == event.code and e.source and e.source.path == logical for e in self.before):
+        before = self.last.get(logical)
+        if before is None or (before.ending, before.code) != (event.ending, event.code):
             self.events.append(event)
+
+    def _as_stored(self, logical: str, began: float) -> None:
+        """What was refused the last time and is now as the store has it: its refusal no longer stands."""
+        before, stored = self.last.get(logical), self.ledger.state.get(logical)
+        if before is not None and before.ending is not None and stored is not None:
+            link = LinkedObject("source", logical, stored.sha256, stored.size)
+            self.events.append(
+                self.recorder.event(
+                    EventType.INGESTION,
+                    Outcome.SUCCESS,
+                    began=began,
+                    detail={"batch": self.batch.name},
+                    agents=(PERENNE,),
+                    objects=(link,),
+                )
+            )
 
     def finish(self, about: About, entries: Sequence[Entry]) -> int:
         """Record, then store; returns the version that holds everything. Nothing new: the head as it was."""

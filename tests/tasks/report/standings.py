@@ -73,6 +73,11 @@ def ended(
     )
 
 
+def arrived(number: int, file: str) -> Event:
+    """A file that came in."""
+    return event(number, f"originals/{file}", kind=EventType.INGESTION, outcome=Outcome.SUCCESS, code="", rule="")
+
+
 def refused(number: int, file: str, code: str, ending: Ending) -> Event:
     """A file that did not come in: no rule, no digest."""
     return event(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tasks.premis.model import Ending
 from tasks.report import phrases
-from tests.tasks.report.standings import ended, policy, refused, row, standing, summary
+from tests.tasks.report.standings import arrived, ended, policy, refused, row, standing, summary
 
 OTHER = uuid.UUID(int=7)
 
@@ -107,6 +107,20 @@ def test_a_file_that_came_in_later_is_no_longer_missing(tmp_path: Path) -> None:
     ]
     seen = standing(tmp_path, law, ["a.pdf"], events)
     assert (seen.files, seen.unsafe, seen.needing) == (1, 0, 0)
+
+
+def test_a_newer_copy_that_could_not_be_taken_is_told_until_one_is(tmp_path: Path) -> None:
+    law = policy(tmp_path)
+    events = [
+        arrived(1, "a.pdf"),
+        ended(law, 2, "a.pdf", "paper", Ending.DONE, "same"),
+        ended(law, 3, "a.pdf", "words", Ending.DONE, "same"),
+        refused(4, "a.pdf", "not-a-file", Ending.FAILED),
+    ]
+    seen = standing(tmp_path, law, ["a.pdf"], events)
+    assert (seen.files, seen.unsafe, seen.needing) == (1, 1, 1)
+    again = standing(tmp_path, law, ["a.pdf"], [*events, arrived(5, "a.pdf")])
+    assert (again.files, again.unsafe, again.needing) == (1, 0, 0)
 
 
 def test_trouble_is_new_in_the_run_that_found_it_and_old_in_the_next(tmp_path: Path) -> None:

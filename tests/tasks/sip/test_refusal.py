@@ -15,7 +15,7 @@ import pytest
 
 from tasks.config.home import Home
 from tasks.premis import log
-from tasks.premis.model import Outcome, aip_id
+from tasks.premis.model import EventType, Outcome, aip_id
 from tasks.report.standing import refusals
 from tasks.sip.batch import Batch, BatchRefused, at, batch
 from tasks.sip.ingest import take_in
@@ -90,6 +90,43 @@ def test_a_delivery_that_could_not_be_looked_at_is_recorded_like_any_other(home:
     assert [(d.code, d.known) for d in done] == [("batch-unfit", False), ("batch-unfit", True)]
     assert "sub/a cannot be read: Input/output error" in done[0].why
     assert events(home) == [("batch-unfit", Outcome.FAIL)]
+
+
+def test_a_file_is_refused_again_after_it_was_taken_and_taken_again_after_it_was_refused(home: Home) -> None:
+    root = home.inbox / NAME
+    root.mkdir()
+    file = root / "a"
+    told = []
+    for kept in (False, True, False, False, True, True):
+        file.unlink(missing_ok=True)
+        if kept:
+            file.write_bytes(b"a")
+        else:
+            file.symlink_to("nowhere")
+        (root / "b").write_bytes(b"b")
+        take(home, root)
+        told.append([e.code for e in log.read_many(home.log, [aip_id(NAME)])[aip_id(NAME)]
+                     if e.source and e.source.path == "originals/a" and e.type is EventType.INGESTION])  # fmt: skip
+    refused = "not-a-file"
+    assert told == [
+        [refused],
+        [refused, ""],
+        [refused, "", refused],
+        [refused, "", refused],
+        [refused, "", refused, ""],
+        [refused, "", refused, ""],
+    ]
+
+
+def test_a_repaired_file_of_the_same_size_and_date_is_taken(home: Home) -> None:
+    root = home.inbox / NAME
+    root.mkdir()
+    for data in (b"rotten", b"mended"):
+        (root / "a").unlink(missing_ok=True)
+        (root / "a").write_bytes(data)
+        os.utime(root / "a", (1_000_000_000, 1_000_000_000))
+        done = take(home, root)
+    assert (done.version, done.new) == (2, 1)
 
 
 def test_a_delivery_that_is_again_what_the_store_has_is_no_longer_refused(home: Home) -> None:
