@@ -212,24 +212,40 @@ class Taking:
         head = self.version
         if self.head and about != self.about:
             self.events.append(self._described(about))
-        if self.new:
+        renewed = bool(self.head) and self._tags_differ()
+        if self.new or renewed:
             self.events += self._received()
         if self.events:
             log.append(self.events, self.home.log, name="ingest")
-        if not self.new and (not self.head or about == self.about):
+        if not self.new and not renewed and (not self.head or about == self.about):
             return head
         self.stage.put_bytes(_json(asdict(about)), ABOUT, durable=False)  # the commit flushes it
-        if self.new:
+        if self.new or renewed:
             self.stage.put_bytes(_json(_manifest(entries)), f"{SUBMISSION}v{head + 1}.json", durable=False)
             self._put_tags(head + 1)
         unfinished.mark(self.home, self.aip)
         # The AIP's lock is ours: the log has what it had, and what we wrote.
         ledger = replace(self.ledger, events=tuple(sorted([*self.ledger.events, *self.events], key=_when)))
         gone = _in_the_way(self.head, self.new)
-        message = _message(head, len(self.new))
+        message = _message(head, len(self.new), renewed=renewed)
         return pack(
             self.store, ledger, self.recorder.run, unpacked(ledger), keep=self.new, message=message, remove=gone
         )
+
+    def _tags_differ(self) -> bool:
+        """Whether the bag's lists and descriptions are others than those that came with it before."""
+        if self.delivery.bag is None:
+            return False
+        folders = (f"{SUBMISSION}v{number}/" for number in range(self.version, 0, -1))
+        known = next((some for f in folders if (some := _below(f, self.head))), {})
+        return known != {logical_path(tag.raw): self._digest(tag) for tag in self.delivery.bag.tags}
+
+    def _digest(self, entry: Entry) -> str:
+        descriptor = disk.open_regular(self.delivery.path(entry))
+        try:
+            return disk.digests(descriptor).sha256
+        finally:
+            os.close(descriptor)
 
     def _put_tags(self, version: int) -> None:
         """What came besides the originals stays with the version that they make: lists, digests."""
@@ -271,6 +287,10 @@ def _when(event: Event) -> tuple[datetime, int]:
     return (event.time, event.seq)
 
 
+def _below(folder: str, head: Mapping[str, str]) -> dict[str, str]:
+    return {path.removeprefix(folder): sha256 for path, sha256 in head.items() if path.startswith(folder)}
+
+
 def _in_the_way(head: Mapping[str, str], new: Sequence[str]) -> list[str]:
     """Originals of the head that a new one cannot stand beside: a file where now a folder is, or the other way round.
 
@@ -287,9 +307,9 @@ def _in_the_way(head: Mapping[str, str], new: Sequence[str]) -> list[str]:
     ]
 
 
-def _message(head: int, new: int) -> str:
+def _message(head: int, new: int, *, renewed: bool) -> str:
     if not new:
-        return "A new description"
+        return "New lists or descriptions of the bag" if renewed else "A new description"
     return f"Ingestion of {new} originals" if head == 0 else f"Supplement: {new} originals new or changed"
 
 

@@ -340,6 +340,20 @@ def test_a_bag_delivered_again_with_more_files_is_a_supplement(home: Home, root:
     assert "quý-3".encode() in state(home)["metadata/submission/v2/manifest-sha512.txt"]
 
 
+def test_a_bag_whose_descriptions_alone_are_others_makes_a_version_that_has_them(home: Home, root: Path):
+    taken(home)
+    (root / "bag-info.txt").write_text("Title: right\n")
+    (root / "metadata").mkdir()
+    (root / "metadata/ead.xml").write_text("<ead/>")
+    (root / "tagmanifest-sha512.txt").unlink(missing_ok=True)
+    for _ in range(2):
+        (done,) = taken(home)
+        assert (done.version, done.new) == (2, 0)
+    assert state(home)["metadata/submission/v2/bag-info.txt"] == b"Title: right\n"
+    assert state(home)["metadata/submission/v2/metadata/ead.xml"] == b"<ead/>"
+    assert "originals/báo-cáo/quý-1.txt" in state(home)
+
+
 def test_a_list_in_the_other_unicode_form_than_the_disk_is_understood(tmp_path: Path):
     root = made(tmp_path / "b")
     (root / "data/báo-cáo").rename(root / "data" / unicodedata.normalize("NFD", "báo-cáo"))
