@@ -130,7 +130,6 @@ def test_a_name_that_is_not_utf8_is_no_trouble_on_the_command_line_nor_in_the_fo
     for named in ("v%E3n", NOT_UTF8):
         done = perenne(home, "run", named)
         assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
-        assert "v%E3n" in done.stdout
     told = perenne(home, "status")
     assert "v%E3n" in told.stdout
     assert "Traceback" not in told.stderr
