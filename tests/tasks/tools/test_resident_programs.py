@@ -201,10 +201,10 @@ def test_behind_the_fence_an_office_whose_keeper_is_killed_ends_with_it(job, tmp
         mine = [pid for pid in _pids("soffice.bin") if _below(pid, office._process.pid)]
         assert mine
         os.kill(office._process.pid, signal.SIGKILL)
-        end = time.monotonic() + 5
-        while any(Path(f"/proc/{pid}").exists() for pid in mine) and time.monotonic() < end:
+        end = time.monotonic() + 30
+        while any(map(_runs, mine)) and time.monotonic() < end:
             time.sleep(0.05)
-        assert not any(Path(f"/proc/{pid}").exists() for pid in mine)
+        assert not any(map(_runs, mine))
         assert convert(pool, job, letter())["ok"]
 
 
@@ -520,6 +520,13 @@ def _pids(word: str) -> list[int]:
             if path.read_bytes().split(b"\0")[0].endswith(word.encode()):
                 found.append(int(path.parent.name))
     return found
+
+
+def _runs(pid: int) -> bool:
+    # What nobody has buried yet has ended, too: an orphan's grave is dug by the machine's first process.
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
 
 
 def _below(pid: int, ancestor: int) -> bool:
