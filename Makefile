@@ -74,6 +74,7 @@ install-tests: install .venv-ocfl/.done
 	[ -x $(BIN)/python ] || "$$python" -m venv .venv
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --require-hashes --only-binary :all: -r requirements.lock
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(BIN)/python -m tasks.tools.resident.judge
 	@touch $@
 
 # ocfl-py, the independent validator, brings a package that hides our tests: a place of its own.

@@ -19,7 +19,8 @@ from tasks.premis.model import Agent, Trouble
 from tasks.tools import answers, bubblewrap, usage
 from tasks.tools.floor import Floor
 from tasks.tools.resident import fenced
-from tasks.tools.resident.kinds import PROGRAMS, Program
+from tasks.tools.resident.kinds import Program
+from tasks.tools.resident.program import PROGRAMS
 from tasks.tools.resident.slot import Slot
 from tasks.tools.room import full
 from tasks.tools.sandbox import FLOOD_BYTES, python

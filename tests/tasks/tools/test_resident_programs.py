@@ -32,7 +32,8 @@ import weasyprint
 
 from tasks.premis.model import Trouble
 from tasks.tools.floor import Floor
-from tasks.tools.resident import kinds
+from tasks.tools.resident import judge, kinds
+from tasks.tools.resident.program import PROGRAMS
 from tasks.tools.residents import Residents
 
 pytestmark = pytest.mark.slow
@@ -91,7 +92,7 @@ def text_of(job: Path) -> str:
     return "".join(page.extract_text() for page in pypdf.PdfReader(job / "out" / "master.pdf").pages)
 
 
-def judge(pool: Residents, job: Path, name: str, flavour: str = "2b") -> dict[str, Any]:
+def judged(pool: Residents, job: Path, name: str, flavour: str = "2b") -> dict[str, Any]:
     request = {"files": [name], "path": name, "flavour": flavour}
     return pool.ask("verapdf", job, request, wall_s=60, memory_bytes=2 << 30).reply
 
@@ -103,7 +104,7 @@ def test_a_docx_becomes_a_pdf_a_that_verapdf_accepts_with_its_text_and_pages(poo
     assert convert(pool, job, letter("Cộng hòa xã hội chủ nghĩa", pages=3)) == {"ok": True, "pages": 3}
     assert len(pypdf.PdfReader(job / "out" / "master.pdf").pages) == 3
     assert "Cộng hòa xã hội chủ nghĩa" in text_of(job)
-    assert judge(pool, job, "out/master.pdf") == {"ok": True, "valid": True, "clauses": []}
+    assert judged(pool, job, "out/master.pdf") == {"ok": True, "valid": True, "clauses": []}
 
 
 @pytest.mark.parametrize(
@@ -158,7 +159,7 @@ def test_comments_do_not_become_annotations(pool, job):
 
 
 def test_every_setting_of_the_profile_is_one_that_this_office_knows():
-    source = ast.parse((kinds.PROGRAMS / "office.py").read_text())
+    source = ast.parse((PROGRAMS / "office.py").read_text())
     rows = next(
         ast.literal_eval(node.value)
         for node in source.body
@@ -244,8 +245,8 @@ def test_a_linked_picture_is_fetched_without_the_sandbox_and_not_inside_it(pool,
 def test_verapdf_accepts_a_pdf_a_and_names_the_clauses_that_a_plain_pdf_breaks(pool, job):
     page(job / "in" / "good.pdf", "pdf/a-2b")
     page(job / "in" / "plain.pdf")
-    assert judge(pool, job, "in/good.pdf") == {"ok": True, "valid": True, "clauses": []}
-    reply = judge(pool, job, "in/plain.pdf")
+    assert judged(pool, job, "in/good.pdf") == {"ok": True, "valid": True, "clauses": []}
+    reply = judged(pool, job, "in/plain.pdf")
     assert (reply["ok"], reply["valid"]) == (True, False)
     assert [clause[:2] for clause in reply["clauses"]] == [["6.1.3", 1], ["6.2.4.3", 2], ["6.6.2.1", 1]]
     assert all(count > 0 and message for _, _, count, message in reply["clauses"])
@@ -254,7 +255,7 @@ def test_verapdf_accepts_a_pdf_a_and_names_the_clauses_that_a_plain_pdf_breaks(p
 @pytest.mark.parametrize("flavour", ["1a", "1b", "2a", "2b", "2u", "3a", "3b", "3u", "4", "4e", "4f"])
 def test_every_flavour_has_a_profile_and_a_plain_pdf_breaks_it(pool, job, flavour):
     page(job / "in" / "plain.pdf")
-    reply = judge(pool, job, "in/plain.pdf", flavour)
+    reply = judged(pool, job, "in/plain.pdf", flavour)
     assert reply["valid"] is False
     assert reply["clauses"]
 
@@ -264,11 +265,11 @@ def test_verapdf_says_why_it_cannot_judge_and_judges_the_next(pool, job):
     with pikepdf.new() as pdf:
         pdf.add_blank_page()
         pdf.save(job / "in" / "locked.pdf", encryption=pikepdf.Encryption(owner="a", user="b"))
-    assert judge(pool, job, "in/bad.pdf")["error"] == "parse"
-    assert judge(pool, job, "in/locked.pdf")["error"] == "encrypted"
-    assert judge(pool, job, "in/locked.pdf", "7z")["error"] == "parse"
+    assert judged(pool, job, "in/bad.pdf")["error"] == "parse"
+    assert judged(pool, job, "in/locked.pdf")["error"] == "encrypted"
+    assert judged(pool, job, "in/locked.pdf", "7z")["error"] == "parse"
     page(job / "in" / "plain.pdf", "pdf/a-3u")
-    assert judge(pool, job, "in/plain.pdf", "3u")["valid"]
+    assert judged(pool, job, "in/plain.pdf", "3u")["valid"]
 
 
 def test_verapdf_tells_its_own_version(pool, job):
@@ -276,7 +277,7 @@ def test_verapdf_tells_its_own_version(pool, job):
     request = {"files": ["in/bad.pdf"], "path": "in/bad.pdf", "flavour": "2b"}
     answer = pool.ask("verapdf", job, request, wall_s=60, memory_bytes=2 << 30)
     told = {agent.name: agent.version for agent in answer.agents}
-    jar = kinds._engine()
+    jar = judge.engine()
     listing = subprocess.run(
         [sys.executable, "-m", "zipfile", "-l", str(jar)], capture_output=True, text=True, check=True
     ).stdout
@@ -284,11 +285,29 @@ def test_verapdf_tells_its_own_version(pool, job):
     assert told["veraPDF"].count(".") == 2
 
 
+def test_the_judge_that_an_installation_compiled_serves_all_homes_whatever_the_umask(tmp_path, monkeypatch):
+    def judge_of(home):
+        return Path(kinds.program("verapdf", home, kinds.Options()).argv[-2].split(os.pathsep)[0])
+
+    monkeypatch.setattr(judge, "INSTALLED", tmp_path / "installation")
+    assert judge_of(tmp_path / "a").parent == tmp_path / "a"
+    before = os.umask(0o077)
+    try:
+        made = judge.compiled(judge.found("java", "Java"), judge.engine().resolve(), judge.INSTALLED / "new")
+    finally:
+        os.umask(before)
+    (tmp_path / "installation").chmod(0o755)
+    assert all(path.stat().st_mode & 0o044 for path in (made, *made.iterdir()))
+    made.rename(judge.INSTALLED / made.name)
+    assert judge_of(tmp_path / "b") == judge.INSTALLED / made.name
+    assert not (tmp_path / "b").exists()
+
+
 def test_without_a_compiler_the_judge_runs_from_its_source(job, tmp_path, monkeypatch):
-    monkeypatch.setattr(kinds, "_compiled", lambda java, jar, cache: None)
+    monkeypatch.setattr(judge, "compiled", lambda java, jar, cache: None)
     page(job / "in" / "good.pdf", "pdf/a-2b")
     with contextlib.closing(Residents(tmp_path / "work", cores=1)) as pool:
-        assert judge(pool, job, "in/good.pdf")["valid"]
+        assert judged(pool, job, "in/good.pdf")["valid"]
 
 
 @pytest.mark.parametrize("kind", ["operators", "deep", "pages"])
@@ -302,7 +321,7 @@ def test_a_pdf_that_grows_without_end_is_stopped_within_the_limits_and_the_next_
     assert time.monotonic() - start < 5 + 10  # the end of the old engine and the start of a new one on a busy machine
     assert not [pid for pid in _pids("java") if _below(pid, os.getpid()) and _uses(pid) > 2.4 * (1 << 30)]
     page(job / "in" / "good.pdf", "pdf/a-2b")
-    assert judge(pool, job, "in/good.pdf")["valid"]
+    assert judged(pool, job, "in/good.pdf")["valid"]
 
 
 # --- Siegfried -------------------------------------------------------------------------------------------------------
@@ -394,7 +413,7 @@ BUSY = textwrap.dedent(
 def _as_nobody(home: str) -> str:
     code = Path(home, "code")  # a copy that nobody can read: the checkout may lie below /root
     shutil.copytree(Path(kinds.__file__).parents[2], code / "tasks")
-    for file in metadata.files(kinds.ENGINE[0]) or []:
+    for file in metadata.files(judge.ENGINE[0]) or []:
         target = code / file
         if ".." not in target.parts:
             target.parent.mkdir(parents=True, exist_ok=True)
