@@ -1,4 +1,8 @@
-"""What the store and the log say of one AIP; everything else is worked out from it."""
+"""What the store and the log say of one AIP; everything else is worked out from it.
+
+Each version carries its events, so what an AIP tells of itself counts as well as the log: a log that was lost, or put
+back from an older copy, takes nothing from an AIP.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +32,8 @@ from tasks.store.reader import Entry, Inventory
 ORIGINALS = "originals/"
 ABOUT = "metadata/aip.json"
 """What the AIP says of itself: the batch's name and its description."""
+EVENTS = "metadata/events/"
+"""What each version tells of itself: the events that no earlier one carries, as `vN.parquet`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +64,11 @@ class About:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """One AIP at one moment. `state` is the head version's; `staged` the digests that a killed run left in stage."""
+    """One AIP at one moment. `state` is the head version's; `staged` the digests that a killed run left in stage.
+
+    `events` are those of the log and of the AIP itself, each once, oldest first; `packed` the ids of those that a
+    version carries.
+    """
 
     id: uuid.UUID
     about: About
@@ -66,6 +76,7 @@ class Ledger:
     state: Mapping[str, Entry]
     events: tuple[Event, ...]
     staged: frozenset[str] = frozenset()
+    packed: frozenset[uuid.UUID] = frozenset()
 
     @property
     def originals(self) -> tuple[tuple[SourceFile, Path], ...]:
@@ -78,7 +89,7 @@ class Ledger:
 
     @property
     def last(self) -> datetime | None:
-        """When the last event of the AIP was, as far as the log tells."""
+        """When the last event of the AIP was, as far as is known."""
         return self.events[-1].time if self.events else None
 
     def known(self) -> dict[tuple[str, str], Known]:
@@ -101,10 +112,35 @@ def read(store: Store, log_root: Path, aip: uuid.UUID) -> Ledger | None:
     return None if inventory is None else of(store, inventory, log.read_many(log_root, [aip])[aip])
 
 
-def of(store: Store, inventory: Inventory, events: Sequence[Event]) -> Ledger:
-    """The ledger of an AIP whose inventory and events, oldest first, are at hand. Raises StoreBroken."""
-    state = inventory.state()
-    return Ledger(inventory.aip, about(state), inventory.head, state, tuple(events), store.staged(inventory.aip))
+def of(store: Store, inventory: Inventory, told: Sequence[Event]) -> Ledger:
+    """The ledger of an AIP whose inventory is at hand, and what is told of it elsewhere, oldest first.
+
+    Raises StoreBroken, also where the events that it carries are damaged.
+    """
+    state, aip = inventory.state(), inventory.aip
+    events, packed = _with_packed(told, state)
+    return Ledger(aip, about(state), inventory.head, state, events, store.staged(aip), packed)
+
+
+def _with_packed(told: Sequence[Event], state: Mapping[str, Entry]) -> tuple[tuple[Event, ...], frozenset[uuid.UUID]]:
+    """The events with those that only the AIP carries, and the ids of all that it carries.
+
+    Of what is told elsewhere too, which is nearly always all, no more than the ids is read.
+    """
+    known = {event.id for event in told}
+    packed: set[uuid.UUID] = set()
+    more: list[Event] = []
+    for path, entry in state.items():
+        if path.startswith(EVENTS):
+            content = entry.read()
+            ids = log.ids_of(content)
+            if not known.issuperset(ids):
+                more += [event for event in log.read_part(content) if event.id not in known]
+                known.update(ids)
+            packed.update(ids)
+    if more:
+        return tuple(sorted([*told, *more], key=lambda event: (event.time, event.seq))), frozenset(packed)
+    return tuple(told), frozenset(packed)
 
 
 def about(state: Mapping[str, Entry]) -> About:

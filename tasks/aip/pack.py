@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 
-from tasks.aip.ledger import Ledger
+from tasks.aip.ledger import EVENTS, Ledger
 from tasks.config.home import PERENNE
 from tasks.premis import log, xml
 from tasks.premis.model import Ending, Event
@@ -15,15 +15,11 @@ from tasks.store.ocfl import Store
 from tasks.store.stage import Stage
 
 PRODUCTS = ("masters/", "transcripts/", "tables/", "appendices/", "extracted/")
-EVENTS = "metadata/events/"
 
 
 def unpacked(ledger: Ledger) -> list[Event]:
-    """The events of an AIP that no version of it carries yet, oldest first. Raises StoreBroken for a damaged one."""
-    carried = {
-        e.id for path, entry in ledger.state.items() if path.startswith(EVENTS) for e in log.read_part(entry.read())
-    }
-    return [e for e in ledger.events if e.id not in carried]
+    """The events of an AIP that no version of it carries yet, oldest first."""
+    return [e for e in ledger.events if e.id not in ledger.packed]
 
 
 def in_force(ledger: Ledger, answering: Collection[tuple[str, str]]) -> dict[str, str]:

@@ -37,6 +37,7 @@ __all__ = [
     "columns_of",
     "compact",
     "history",
+    "ids_of",
     "latest",
     "open_days",
     "read",
@@ -225,6 +226,12 @@ def check_clock(root: Path) -> None:
 def read_part(part: Path | bytes) -> Iterator[Event]:
     """The events of one Parquet file of the log or of an AIP, in its order. Raises LogError when it is broken."""
     yield from columns.events(decode(part))
+
+
+def ids_of(part: bytes) -> list[uuid.UUID]:
+    """The ids of the events of one Parquet file, in its order: nothing else of it is read. Raises LogError."""
+    ids = decode(part, only=["event_id"]).column("event_id").cast(pa.binary(16))
+    return [uuid.UUID(bytes=one) for one in ids.to_pylist()]
 
 
 def history(root: Path, aip: uuid.UUID, path: str) -> list[Event]:

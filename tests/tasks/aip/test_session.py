@@ -365,21 +365,28 @@ def test_an_aip_that_is_damaged_is_set_apart_and_the_others_are_worked_on(pipeli
         assert list(session.open) == [sound]
 
 
-def test_an_aip_whose_packed_events_are_damaged_is_set_apart_and_the_others_are_packed(pipeline: Pipeline) -> None:
+@pytest.mark.parametrize("late", [False, True], ids=["before the run", "while it is worked on"])
+def test_an_aip_whose_packed_events_are_damaged_is_set_apart_and_the_others_are_packed(
+    pipeline: Pipeline, *, late: bool
+) -> None:
     shutil.copytree(pipeline.inbox / "lô-1", pipeline.inbox / "lô-2")
     broken, sound = pipeline.run("lô-1").aip, pipeline.run("lô-2").aip
     inventory = pipeline.store.inventory(broken)
     assert inventory is not None
     hurt = inventory.object / "v2/content/metadata/events/v2.parquet"
     hurt.chmod(0o644)
-    hurt.write_bytes(bytes([hurt.read_bytes()[0] ^ 1]) + hurt.read_bytes()[1:])
+    flipped = bytes([hurt.read_bytes()[0] ^ 1]) + hurt.read_bytes()[1:]
     session = pipeline.session()
     again = Choice(Scope.ALL)
+    if not late:
+        hurt.write_bytes(flipped)
     with session.holding(deque([broken, sound]), again) as apart:
+        assert list(session.open) == ([broken, sound] if late else [sound])
+        hurt.write_bytes(flipped)
         session.identify(session.unidentified, "identify")
         for number, _ in enumerate(session.cut(again)):
             session.work(number)
-        assert [session.package(aip) for aip in (broken, sound)] == [None, 3]
+        assert [session.package(aip) for aip in list(session.open)] == ([None, 3] if late else [3])
         assert [after.id for _, after in session.ended()] == [sound]
         assert {aip: trouble.code for aip, trouble in apart.items()} == {broken: "store-broken"}
 

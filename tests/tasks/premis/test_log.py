@@ -31,7 +31,9 @@ def test_what_is_read_is_what_was_appended(tmp_path_factory, written):
     part = log.append(written, root, name="any")
     assert list(log.read_part(part)) == written
     assert list(log.read(root)) == written
-    assert list(log.read_part(log.write_aip_events(written))) == written
+    packed = log.write_aip_events(written)
+    assert list(log.read_part(packed)) == written
+    assert log.ids_of(packed) == [event.id for event in written]
 
 
 def test_a_part_lies_under_its_utc_day_and_names_aip_and_run(tmp_path):

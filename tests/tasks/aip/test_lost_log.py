@@ -1,0 +1,95 @@
+"""A log that is lost, or older than the store: what an AIP itself carries of its events still counts."""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tasks.aip import ledger as ledgers
+from tasks.aip.ledger import EVENTS, Ledger
+from tasks.aip.plan import Scope
+from tasks.premis import log
+from tasks.premis.model import EventType
+from tests.tasks.aip.conftest import FORMATS
+from tests.tasks.aip.pipeline import Pipeline
+
+pytestmark = pytest.mark.slow
+
+
+def masters(pipeline: Pipeline, aip: uuid.UUID) -> dict[str, str]:
+    inventory = pipeline.store.inventory(aip)
+    assert inventory is not None
+    return {p: e.sha256 for p, e in inventory.state().items() if p.startswith("masters/")}
+
+
+def ledger(pipeline: Pipeline, aip: uuid.UUID) -> Ledger:
+    found = ledgers.read(pipeline.store, pipeline.home.log, aip)
+    assert found is not None
+    return found
+
+
+def copied(folder: Path, target: Path) -> None:
+    """A backup put in the place of what is there."""
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(folder, target)
+
+
+def lost(pipeline: Pipeline, _: Path) -> None:
+    shutil.rmtree(pipeline.home.log)
+    pipeline.home.log.mkdir()
+
+
+def older(pipeline: Pipeline, backup: Path) -> None:
+    copied(backup, pipeline.home.log)
+
+
+def a_part_less(pipeline: Pipeline, _: Path) -> None:
+    for part in pipeline.home.log.rglob("*.image-to-tiff-*.parquet"):
+        part.unlink()
+
+
+@pytest.mark.parametrize("harm", [lost, older, a_part_less])
+def test_one_file_done_again_takes_no_other_files_master_out_of_the_head_whatever_became_of_the_log(
+    pipeline: Pipeline, tmp_path: Path, harm: Callable[[Pipeline, Path], None]
+) -> None:
+    aip = pipeline.ingest().aip
+    copied(pipeline.home.log, tmp_path / "backup")
+    pipeline.migrate(aip)
+    before, told = masters(pipeline, aip), ledger(pipeline, aip).events
+    assert len(before) == 3
+    harm(pipeline, tmp_path / "backup")
+    assert ledger(pipeline, aip).events == told
+    again = pipeline.migrate(aip, Scope.ALL, paths=("ảnh/màu-8-bit.png",))
+    assert again.version == 3
+    assert masters(pipeline, aip) == before
+    assert {e.type for e in ledger(pipeline, aip).events if e.ending and e.run != told[-1].run} == {EventType.MIGRATION}
+
+
+@pytest.mark.parametrize("harm", [lost, older, a_part_less])
+def test_what_is_settled_is_not_done_again_whatever_became_of_the_log(
+    pipeline: Pipeline, tmp_path: Path, harm: Callable[[Pipeline, Path], None]
+) -> None:
+    aip = pipeline.ingest().aip
+    copied(pipeline.home.log, tmp_path / "backup")
+    first = pipeline.migrate(aip)
+    harm(pipeline, tmp_path / "backup")
+    second = pipeline.run()
+    assert (second.version, second.events, second.worked) == (first.version, first.events, False)
+
+
+def test_each_version_carries_no_event_twice_after_the_log_was_lost(pipeline: Pipeline, tmp_path: Path) -> None:
+    aip = pipeline.ingest().aip
+    pipeline.migrate(aip)
+    lost(pipeline, tmp_path)
+    shutil.copy(FORMATS / "fmt-11/trong-suốt.png", pipeline.inbox / "lô-1")
+    assert pipeline.run().version == 4
+    inventory = pipeline.store.inventory(aip)
+    assert inventory is not None
+    carried = [e.id for p, x in inventory.state().items() if p.startswith(EVENTS) for e in log.read_part(x.read())]
+    assert len(carried) == len(set(carried))
+    assert set(carried) == {e.id for e in ledger(pipeline, aip).events}
+    assert {e.id for e in log.read(pipeline.home.log)} < set(carried)
