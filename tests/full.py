@@ -149,7 +149,7 @@ def unsound(home: Home) -> list[str]:
         wrong += [f"{f.kind}: {f.path}" for f in found]
         inventory = store.inventory(aip)
         there |= {e.sha256 for e in inventory.state().values()} if inventory else set()
-        there |= store.staged(aip)
+        there |= set(store.staged(aip).values())
     for event in log.read(home.log):
         made = [o for o in event.objects if o.role == "outcome" and event.ending is Ending.DONE]
         wrong += [f"done and nowhere: {o.path}" for o in made if o.sha256 not in there]

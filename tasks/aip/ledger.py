@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from tasks.premis.model import (
     Fact,
     Facts,
     Identification,
+    LinkedObject,
     SourceFile,
     Trouble,
 )
@@ -64,7 +65,7 @@ class About:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """One AIP at one moment. `state` is the head version's; `staged` the digests that a killed run left in stage.
+    """One AIP at one moment. `state` is the head version's; `staged` path → SHA-256 of what waits for the next one.
 
     `events` are those of the log and of the AIP itself, each once, oldest first; `packed` the ids of those that a
     version carries.
@@ -75,7 +76,7 @@ class Ledger:
     head: int
     state: Mapping[str, Entry]
     events: tuple[Event, ...]
-    staged: frozenset[str] = frozenset()
+    staged: Mapping[str, str] = field(default_factory=dict)
     packed: frozenset[uuid.UUID] = frozenset()
 
     @property
@@ -98,12 +99,19 @@ class Ledger:
 
     def settled(self) -> Mapping[log.Key, Event]:
         """How each piece of work stands; what is done but whose product is nowhere is left out (`product-lost`)."""
-        there = {entry.sha256 for entry in self.state.values()} | self.staged
         return {
             key: event
             for key, event in log.settled(self.events).items()
-            if event.ending is not Ending.DONE or {o.sha256 for o in event.objects if o.role == "outcome"} <= there
+            if event.ending is not Ending.DONE or self.has_products(event)
         }
+
+    def has_products(self, event: Event) -> bool:
+        """Whether all that an act made is there under its name: in the head, or waiting for the next version."""
+        return all(self._has(made) for made in event.objects if made.role == "outcome")
+
+    def _has(self, made: LinkedObject) -> bool:
+        stored = self.state.get(made.path)
+        return self.staged.get(made.path) == made.sha256 or (stored is not None and stored.sha256 == made.sha256)
 
 
 def read(store: Store, log_root: Path, aip: uuid.UUID) -> Ledger | None:

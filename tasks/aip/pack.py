@@ -27,13 +27,15 @@ def in_force(ledger: Ledger, answering: Collection[tuple[str, str]]) -> dict[str
 
     That is what the last good ending of each (file, rule) made, as long as it was made from the bytes that the
     original has now, and the rule still answers for the file (`answering`: path and rule id) or nothing that does has
-    a good ending yet.
+    a good ending yet. A product that is nowhere counts as never made: the store may be older than the log.
     """
     now = {file.path: file.sha256 for file, _ in ledger.originals}
     last: dict[tuple[str, str], Event] = {}
     for event in ledger.events:
         source = event.source
-        if event.ending in (Ending.DONE, Ending.KEPT) and source is not None and now.get(source.path) == source.sha256:
+        if event.ending not in (Ending.DONE, Ending.KEPT) or source is None or now.get(source.path) != source.sha256:
+            continue
+        if ledger.has_products(event):
             last[source.path, event.rule] = event
     replaced = {path for path, rule in last if (path, rule) in answering}
     return {

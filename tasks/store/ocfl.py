@@ -118,9 +118,12 @@ class Store:
             if found := _OBJECT.fullmatch(path.name):
                 yield UUID(found[1])
 
-    def staged(self, aip: UUID) -> frozenset[str]:
-        """The SHA-256 of what waits for the AIP's next version. Only looks; what a kill left is not put right."""
-        return frozenset(staged.sha256 for staged in Stage(self.stages / str(aip), aip).entries().values())
+    def staged(self, aip: UUID) -> dict[str, str]:
+        """Logical path → SHA-256 of what waits for the AIP's next version.
+
+        Only looks; what a kill left is not put right.
+        """
+        return {path: staged.sha256 for path, staged in Stage(self.stages / str(aip), aip).entries().items()}
 
     def stage(self, aip: UUID, run: UUID) -> Stage:
         """The stage of an AIP's next version, with what an earlier, killed run left there.

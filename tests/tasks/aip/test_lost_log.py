@@ -93,3 +93,46 @@ def test_each_version_carries_no_event_twice_after_the_log_was_lost(pipeline: Pi
     assert len(carried) == len(set(carried))
     assert set(carried) == {e.id for e in ledger(pipeline, aip).events}
     assert {e.id for e in log.read(pipeline.home.log)} < set(carried)
+
+
+def test_one_file_can_be_done_again_when_the_store_is_older_than_the_log(pipeline: Pipeline, tmp_path: Path) -> None:
+    aip = pipeline.ingest().aip
+    copied(pipeline.home.store, tmp_path / "backup")
+    pipeline.migrate(aip)
+    copied(tmp_path / "backup", pipeline.home.store)
+    again = pipeline.migrate(aip, Scope.ALL, paths=("ảnh/màu-8-bit.png",))
+    assert (again.version, list(masters(pipeline, aip))) == (2, ["masters/ảnh/màu-8-bit.png/tiff.tif"])
+    whole = pipeline.migrate(aip)
+    assert (whole.version, len(masters(pipeline, aip)), whole.needing) == (3, 3, 0)
+
+
+def test_an_older_store_keeps_its_masters_in_the_head_while_the_newer_are_nowhere(
+    pipeline: Pipeline, tmp_path: Path
+) -> None:
+    aip = pipeline.run().aip
+    before = masters(pipeline, aip)
+    copied(pipeline.home.store, tmp_path / "backup")
+    pipeline.policy.write_text(pipeline.policy.read_text().replace('"none"', '"deflate"'))
+    pipeline.migrate(aip)
+    newer = masters(pipeline, aip)
+    copied(tmp_path / "backup", pipeline.home.store)
+    again = "masters/ảnh/màu-8-bit.png/tiff.tif"
+    pipeline.migrate(aip, Scope.ALL, paths=("ảnh/màu-8-bit.png",))
+    assert masters(pipeline, aip) == before | {again: newer[again]}
+    pipeline.migrate(aip)
+    assert masters(pipeline, aip) == newer
+
+
+def test_a_master_that_only_another_file_has_in_an_older_store_is_made_again(
+    pipeline: Pipeline, tmp_path: Path
+) -> None:
+    aip = pipeline.run().aip
+    shutil.copy(pipeline.inbox / "lô-1/ảnh/biểu-đồ.bmp", pipeline.inbox / "lô-1/bản sao.bmp")
+    pipeline.ingest()
+    copied(pipeline.home.store, tmp_path / "backup")
+    pipeline.migrate(aip)
+    whole = masters(pipeline, aip)
+    assert len(whole) == 4
+    copied(tmp_path / "backup", pipeline.home.store)
+    assert pipeline.migrate(aip).needing == 0
+    assert masters(pipeline, aip) == whole
