@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tasks.config.home import Home
 
-PATIENCE_S, _WRITE_S, _LOOK_S = 3.0, 0.002, 0.05
+PATIENCE_S, _LOOK_S = 3.0, 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +26,14 @@ class Holder:
     since: datetime
 
 
-def _path(home: Home, aip: uuid.UUID) -> Path:
+def _folder(home: Home) -> Path:
     folder = home.work / "locks"
     folder.mkdir(parents=True, exist_ok=True)
-    return folder / f"{aip}.lock"
+    return folder
+
+
+def _path(home: Home, aip: uuid.UUID) -> Path:
+    return _folder(home) / f"{aip}.lock"
 
 
 @contextlib.contextmanager
@@ -40,30 +44,35 @@ def aip_lock(home: Home, aip: uuid.UUID, run: uuid.UUID) -> Iterator[bool]:
     """
     descriptor = os.open(_path(home, aip), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
     try:
-        if not _taken(descriptor):
-            yield False
-            return
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, json.dumps({"run": str(run), "since": round(time.time())}).encode(), 0)
-        yield True
+        yield _taken(home, descriptor, run)
     finally:
         os.close(descriptor)
 
 
-def _taken(descriptor: int) -> bool:
-    end, pause_s = time.monotonic() + PATIENCE_S, _WRITE_S
+def _taken(home: Home, descriptor: int, run: uuid.UUID) -> bool:
+    end = time.monotonic() + PATIENCE_S
     while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            time.sleep(pause_s)  # who took it right now writes its name first
-            pause_s = _LOOK_S
-            found = _read(os.pread(descriptor, 1 << 10, 0))
-            at_work = found is not None and time.time() - found.since.timestamp() > PATIENCE_S
-            if at_work or time.monotonic() > end:
-                return False
-        else:
-            return True
+        with _naming(home):
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                found = _read(os.pread(descriptor, 1 << 10, 0))
+            else:
+                os.ftruncate(descriptor, 0)
+                os.pwrite(descriptor, json.dumps({"run": str(run), "since": round(time.time())}).encode(), 0)
+                return True
+        at_work = found is not None and time.time() - found.since.timestamp() > PATIENCE_S
+        if at_work or time.monotonic() > end:
+            return False
+        time.sleep(_LOOK_S)
+
+
+@contextlib.contextmanager
+def _naming(home: Home) -> Iterator[None]:
+    """Taking a lock and writing who took it, as one act: nobody finds a lock held under the name of a former holder."""
+    with (_folder(home) / "naming").open("ab") as one_at_a_time:
+        fcntl.flock(one_at_a_time, fcntl.LOCK_EX)
+        yield
 
 
 def _read(text: bytes) -> Holder | None:
@@ -87,7 +96,7 @@ def holders(home: Home) -> dict[str, str]:
     held = {}
     folder = home.work / "locks"
     for path in sorted(folder.glob("*.lock")) if folder.is_dir() else []:
-        with path.open() as lock:
+        with _naming(home), path.open() as lock:  # so that nobody meets our own moment of holding it
             try:
                 fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:

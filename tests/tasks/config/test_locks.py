@@ -66,6 +66,64 @@ def test_a_run_that_only_looks_is_waited_for_and_one_at_work_is_not(tmp_path: Pa
         looking.join()
 
 
+SLOW = """
+import sys, time
+def slow(event, _):
+    if event == "os.truncate":  # it has the lock, and not yet written its name
+        print("taken", flush=True)
+        time.sleep(1)
+sys.addaudithook(slow)
+""" + HOLD.replace("sleep(60)", "sleep(0.2)")
+
+LOOK = """
+import sys
+from pathlib import Path
+from tasks.config.home import Home
+from tasks.config.locks import holders
+print("looking", flush=True)
+while True:
+    holders(Home(Path(sys.argv[1])))
+"""
+
+
+def _left_by_a_former_run(home: Home, aip: uuid.UUID) -> None:
+    """What a run that was killed an hour ago wrote."""
+    with aip_lock(home, aip, uuid.UUID(int=5)):
+        pass
+    (home.work / "locks" / f"{aip}.lock").write_text(f'{{"run": "former", "since": {time.time() - 3600:.0f}}}')
+
+
+def test_a_holder_that_has_not_yet_written_its_name_is_not_taken_for_the_former_one(tmp_path: Path) -> None:
+    home, aip = Home(tmp_path), uuid.UUID(int=1)
+    _left_by_a_former_run(home, aip)
+    other = subprocess.Popen([sys.executable, "-c", SLOW, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "taken\n"
+        assert holders(home) in ({str(aip): str(uuid.UUID(int=7))}, {})  # {} when it has ended by now
+        with aip_lock(home, aip, uuid.UUID(int=8)) as held:
+            assert held
+    finally:
+        other.kill()
+        other.communicate()
+
+
+def test_whoever_asks_who_holds_what_is_in_nobodys_way(tmp_path: Path) -> None:
+    home, aip = Home(tmp_path), uuid.UUID(int=1)
+    _left_by_a_former_run(home, aip)
+    other = subprocess.Popen([sys.executable, "-c", LOOK, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "looking\n"
+        for _ in range(300):
+            _left_by_a_former_run(home, aip)
+            with aip_lock(home, aip, uuid.UUID(int=8)) as held:
+                assert held
+    finally:
+        other.kill()
+        other.communicate()
+
+
 def test_a_lock_that_nobody_took_or_whose_file_is_damaged_has_no_holder(tmp_path: Path) -> None:
     home, aip = Home(tmp_path), uuid.UUID(int=1)
     assert holder(home, aip) is None
