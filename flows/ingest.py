@@ -20,7 +20,8 @@ from tasks.aip.space import Budget
 from tasks.config.home import Home
 from tasks.config.home import home as the_home
 from tasks.report import phrases
-from tasks.sip.batch import Batch, at, batch
+from tasks.sip.batch import Batch, at
+from tasks.sip.named import delivered
 from tasks.sip.naming import meant
 from tasks.sip.refusal import Refused, machines, refuse
 from tasks.sip.taking import Ingested
@@ -71,7 +72,7 @@ def _groups(batches: Sequence[str], found: list[Ingested | Refused], home: Home)
     for parameter in dict.fromkeys(batches):
         path, began = meant(parameter), time.time()
         try:
-            good.append(batch(path))
+            good.append(delivered(path, home))
         except Exception as e:
             if machines(e):
                 raise

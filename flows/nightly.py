@@ -21,7 +21,8 @@ from tasks.config.unfinished import marked
 from tasks.policy.load import find, load
 from tasks.premis import codes, log
 from tasks.sip import bag
-from tasks.sip.batch import Batch, batch, gone, in_inbox, not_taken, place, ready
+from tasks.sip.batch import Batch, gone, in_inbox, not_taken, ready
+from tasks.sip.named import named as the_batch
 from tasks.sip.naming import told
 from tasks.sip.refusal import Refused, machines, refuse
 from tasks.sip.taking import Ingested
@@ -156,4 +157,4 @@ def _stop(refused: Sequence[Refused]) -> str:
 
 def named(names: list[str], home: Home) -> list[Batch]:
     """Batches by path, or by name in the inbox. Raises BatchError."""
-    return [batch(place(home.inbox, n)) for n in names]
+    return [the_batch(n, home) for n in names]

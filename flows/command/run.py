@@ -23,8 +23,7 @@ from tasks.policy.load import find, load
 from tasks.premis.log import check_clock
 from tasks.report.stops import is_the_machines
 from tasks.report.summary import Summary, by_batch
-from tasks.sip.batch import batch as batch_at
-from tasks.sip.batch import place
+from tasks.sip.named import named
 from tasks.sip.naming import told
 from tasks.tools.machine import fit
 
@@ -58,7 +57,7 @@ def run(
     if (policy or reason) and not batches:
         raise typer.BadParameter("--policy and --reason go with the name of a batch; a night follows perenne.toml")
     home = _ready(policy)
-    wanted = [told(batch_at(place(home.inbox, name)).path) for name in batches or []]
+    wanted = [told(named(name, home).path) for name in batches or []]
     policy = policy or home.settings().policy
 
     def start() -> State:

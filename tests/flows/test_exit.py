@@ -178,3 +178,15 @@ def test_a_command_loads_no_prefect_before_its_server_is_known() -> None:
     # Prefect would start a server of its own, and a kill of the command would leave it behind.
     asked = "import sys, flows.command.app, flows.command.run; print('prefect' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True).stdout == "False\n"
+
+
+@pytest.mark.slow
+def test_a_run_of_the_inbox_or_of_a_folder_around_the_store_ends_with_2_and_takes_nothing(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    (home / "inbox" / "lô-1").mkdir(parents=True)
+    (home / "inbox" / "lô-1" / "a.bin").write_bytes(b"a")
+    for path in (home / "inbox", home / "store", Path("/")):
+        done = perenne(home, "run", str(path))
+        assert (done.returncode, "Name one delivery" in done.stderr) == (2, True), done.stderr
+    assert not any((home / "store").iterdir())
+    assert not any((home / "log").iterdir())
