@@ -3,21 +3,24 @@
 A listing says what the archive claims; `unpack` counts the bytes that really come and stops where they are more. Files
 are written under numbers, so no name of the archive ever meets a file system here. Each is gone to at once, so that
 many portions cost no more than one; a compressed tar has no places to go to, and is made plain first.
+
+An archive that its disk does not give is not a damaged one: each function answers then with `{"unread": errno}` alone.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import json
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import IO
+from typing import IO, ParamSpec, TypeVar
 
 from tasks.premis.model import Trouble
-from tasks.sealed.packed import DAMAGE, Member, TooMuch
+from tasks.sealed.packed import DAMAGE, Member, TooMuch, unread
 from tasks.sealed.tars import Tar, unpacked
 from tasks.sealed.zips import HEADS, Zip
 
@@ -27,7 +30,24 @@ FAULTS_TOLD = 100
 
 _BLOCK = 1 << 20
 
+P = ParamSpec("P")
+R = TypeVar("R")
 
+
+def _or_unread(function: Callable[P, R]) -> Callable[P, R | dict[str, int]]:
+    @functools.wraps(function)
+    def called(*args: P.args, **kwargs: P.kwargs) -> R | dict[str, int]:
+        try:
+            return function(*args, **kwargs)
+        except OSError as error:
+            if not unread(error):
+                raise
+            return {"unread": error.errno or 0}
+
+    return called
+
+
+@_or_unread
 def members(name: str, told: str, most: int, files: int, names: int) -> dict[str, object]:
     """Write every member but the folders as a line of JSON, `[number, member]`, into the new file `told`.
 
@@ -57,6 +77,7 @@ def _bounded(listed: Iterator[tuple[int, Member]], files: int, names: int) -> It
         yield number, replace(member, name=short)
 
 
+@_or_unread
 def plain(name: str, told: str, size: int) -> None:
     """Write a compressed tar of `size` bytes into the new file `told`, as it was before. Raises "source-damaged"."""
     with Path(name).open("rb") as file, _damaged():
@@ -69,6 +90,7 @@ def plain(name: str, told: str, size: int) -> None:
             raise EOFError(f"more than {size} bytes") from None
 
 
+@_or_unread
 def unpack(name: str, files: Sequence[tuple[int, int, int]]) -> dict[str, str]:
     """Write members to `out/<number>`, each given by its number, where the archive tells of it, and its size.
 
@@ -82,6 +104,8 @@ def unpack(name: str, files: Sequence[tuple[int, int, int]]) -> dict[str, str]:
                 with archive.content(at) as reader:
                     _written(reader, Path("out", str(number)), size)
             except DAMAGE as error:
+                if unread(error):
+                    raise
                 wrong[str(number)] = f"{type(error).__name__}: {error}"[:200]
             except TooMuch:
                 wrong[str(number)] = "more bytes than the archive says"
@@ -93,6 +117,8 @@ def _damaged() -> Iterator[None]:
     try:
         yield
     except DAMAGE as error:
+        if unread(error):
+            raise
         raise Trouble("source-damaged", what=f"{type(error).__name__}: {error}"[:200]) from None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import lzma
 import struct
 import tarfile
@@ -24,6 +25,13 @@ DAMAGE = (
     OSError,
 )
 """What reading hostile bytes may raise."""
+
+_UNREAD = {errno.EIO, errno.ESTALE, errno.ENODEV, errno.ENXIO, errno.ENOTCONN, errno.ETIMEDOUT}
+
+
+def unread(error: BaseException) -> bool:
+    """Whether the disk or the share did not give the bytes; whatever they are, they are not to blame."""
+    return isinstance(error, OSError) and error.errno in _UNREAD
 
 
 @dataclass(frozen=True, slots=True)

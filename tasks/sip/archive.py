@@ -100,7 +100,7 @@ def _members(path: Path, door: Door, settings: Settings) -> tuple[list[Member], 
     # Two digits for each byte of a name, and some words for each file.
     written = 2 * listing.NAMES_BYTES + 256 * settings.archive_max_files
     with door.job(_limits(packed + min(most, 100 * packed), written)) as job:
-        said = _called(job, "members", job.give(path, "container"), "out/listing", *bounds)
+        said = _called(job, path, "members", job.give(path, "container"), "out/listing", *bounds)
         if not isinstance(said, dict) or not isinstance(unlisted := said.get("faults"), list):
             raise listing.foreign()
         if not isinstance(plain := said.get("plain"), int) or not 0 <= plain <= 3 * most + (1 << 30):
@@ -113,14 +113,20 @@ def _members(path: Path, door: Door, settings: Settings) -> tuple[list[Member], 
     return found, plain
 
 
-def _called(job: Job, function: str, *given: Json) -> object:
-    """The answer of the sealed code; what is wrong with the archive refuses the delivery."""
+def _called(job: Job, path: Path, function: str, *given: Json) -> object:
+    """The answer of the sealed code; what is wrong with the archive refuses the delivery.
+
+    Raises OSError about the archive when its disk did not give it.
+    """
     try:
-        return job.call(f"tasks.sealed.container:{function}", *given)
+        said = job.call(f"tasks.sealed.container:{function}", *given)
     except Trouble as trouble:
         if codes.stops(trouble.code):
             raise
         raise BatchRefused(trouble.code, [], **trouble.detail) from None
+    if isinstance(said, dict) and isinstance(number := said.get("unread"), int):
+        raise OSError(number, os.strerror(number), str(path))
+    return said
 
 
 def _unpack(path: Path, found: Sequence[Member], plain: int, folder: Path, door: Door) -> Mapping[int, str]:
@@ -131,11 +137,11 @@ def _unpack(path: Path, found: Sequence[Member], plain: int, folder: Path, door:
     with door.job(_limits(path.stat().st_size + plain + most, plain + most)) as job:
         name = job.give(path, "container")
         if plain:  # so that no portion has to come past those before it
-            _called(job, "plain", name, "out/plain", plain)
+            _called(job, path, "plain", name, "out/plain", plain)
             name = "out/plain"
         for some in slices:
             board.go_on()
-            said = _called(job, "unpack", name, [[m.number, m.at, m.entry.size] for m in some])
+            said = _called(job, path, "unpack", name, [[m.number, m.at, m.entry.size] for m in some])
             wrong |= {int(n): str(why) for n, why in said.items()} if isinstance(said, dict) else {}
             for member in some:
                 if member.number not in wrong:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import errno
 import gzip
 import io
 import json
@@ -388,3 +389,11 @@ def test_what_a_member_of_a_zip_is_and_when_it_was_made_is_told() -> None:
 @pytest.mark.parametrize("cut", [10, 60, 150, -1, -10, -22])
 def test_a_zip_that_was_cut_is_damaged(cut: int) -> None:
     assert damaged(ZIP[:cut])
+
+
+def test_an_archive_that_its_disk_does_not_give_is_told_as_such_and_not_as_damaged() -> None:
+    name = "/proc/self/mem"  # a regular file, of which the first byte cannot be read
+    unread = {"unread": errno.EIO}
+    assert members(name, "listing", 1 << 32, 10, 1 << 20) == unread
+    assert plain(name, "plain", 10) == unread
+    assert unpack(name, [(0, 0, 1)]) == unread

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import json
 import os
+import subprocess
+import sys
 import time
 import uuid
 import zipfile
@@ -23,9 +25,12 @@ from tasks.sip.refusal import Refused, refuse
 from tasks.sip.taking import Ingested
 from tasks.store.ocfl import Store
 from tasks.tools import shared
+from tasks.tools.job import COPIED_BYTES
+from tests.tasks.sip import dying_disk
 from tests.tasks.sip.test_bag import made as made_bag
 
 NAME = "lô"
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
@@ -266,3 +271,30 @@ def test_an_archive_that_its_disk_does_not_give_is_refused_and_the_others_are_ta
     assert isinstance(take(home, good), Ingested)
     monkeypatch.undo()
     assert isinstance(take(home, bad, night=True), Ingested)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("where", ["its list of files", "the middle of a file"])
+def test_an_archive_too_large_to_copy_that_its_disk_does_not_give_is_not_told_as_damaged(
+    tmp_path: Path, where: str
+) -> None:
+    path = tmp_path / f"{NAME}.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.txt", b"a")
+        with archive.open("large.bin", "w") as file:
+            for _ in range((COPIED_BYTES >> 20) + 1):
+                file.write(bytes(1 << 20))
+    size = path.stat().st_size
+    first, last = (size - 100, size) if where == "its list of files" else (size >> 1, (size >> 1) + 1)
+    path.with_name(f"{path.name}.dead").write_text(f"{first} {last}")
+    alone = ["unshare", "-m" if os.geteuid() == 0 else "-Urm", sys.executable, "-m", dying_disk.__name__]
+    done = subprocess.run(
+        [*alone, str(tmp_path / "home"), str(path)], capture_output=True, text=True, check=False, cwd=ROOT
+    )
+    if done.returncode == 77 or "unshare" in done.stderr:
+        pytest.skip("no file system can be mounted here")
+    dead, still_dead, mended = json.loads(done.stdout)
+    for code, why in (dead, still_dead):
+        assert (code, os.strerror(errno.EIO) in why) == ("batch-unfit", True)
+    assert mended == ["", "2"]  # the night had not kept it in mind against the delivery
+    assert [code for code, _ in events(Home(tmp_path / "home"))][:1] == ["batch-unfit"]
