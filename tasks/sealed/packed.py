@@ -38,7 +38,7 @@ def unread(error: BaseException) -> bool:
 class Member:
     """One member: its name's bytes in hexadecimal, where the archive tells of it, its size as claimed.
 
-    Then seconds since the epoch, and what it is.
+    Then seconds since the epoch, and what it is; and how it is packed where we cannot undo that, else "".
     """
 
     name: str
@@ -47,6 +47,7 @@ class Member:
     mtime: int
     kind: str
     encrypted: bool
+    packing: str = ""
 
 
 class TooMuch(Exception):  # noqa: N818  it is what came

@@ -33,6 +33,24 @@ _ELSEWHERE = 0xFFFFFFFF
 _ENCRYPTED = 0x1 | 0x40
 _DESCRIBED_AFTER = 0x8
 _PATCH = 0x20
+_AES = 99
+_UNPACKED_HERE = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
+_PACKINGS = {  # APPNOTE 4.4.5
+    1: "Shrink",
+    2: "Reduce",
+    3: "Reduce",
+    4: "Reduce",
+    5: "Reduce",
+    6: "Implode",
+    9: "Deflate64",
+    10: "PKWARE Implode",
+    20: "Zstandard",
+    93: "Zstandard",
+    95: "XZ",
+    96: "JPEG",
+    97: "WavPack",
+    98: "PPMd",
+}
 _ZIP_64 = 0x0001
 _UNICODE_PATH = 0x7075
 _WITH_MODE = (3, 19)  # Unix and macOS; others have something else there (APPNOTE 4.4.2)
@@ -55,6 +73,20 @@ class _Entry:
     mode: int
     start: int
     unicode: bytes
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether a password is asked for; with AES the method says so, too."""
+        return bool(self.flags & _ENCRYPTED) or self.method == _AES
+
+    @property
+    def packing(self) -> str:
+        """How it is packed when that cannot be undone here, else ""."""
+        if self.flags & _PATCH:
+            return "a patch of another file"
+        if self.method in (*_UNPACKED_HERE, _AES):
+            return ""
+        return _PACKINGS.get(self.method, f"method {self.method}")
 
     @property
     def name(self) -> bytes:
@@ -89,8 +121,8 @@ class Zip:
         for number, entry in enumerate(self._rows()):
             if entry.name.endswith(b"/") and not entry.size:
                 continue
-            encrypted = bool(entry.flags & _ENCRYPTED)
-            yield number, Member(entry.name.hex(), entry.at, entry.size, _time(entry), _kind(entry), encrypted)
+            told = (_time(entry), _kind(entry), entry.encrypted, entry.packing)
+            yield number, Member(entry.name.hex(), entry.at, entry.size, *told)
 
     def faults(self) -> Iterator[str]:
         """What the file holds and does not list, and what it lists twice. Raises DAMAGE."""

@@ -31,6 +31,8 @@ NAMES_BYTES = 256 << 20
 
 _LINE = 16 << 10  # a name is written with two digits a byte
 _LARGEST = 1 << 62
+_LONGEST_PACKING = 40
+_PACKINGS_TOLD = 5
 # Not every `~` nor `a:`: Office writes `~$report.docx`, and an old Macintosh any letter before a colon.
 _OUTSIDE = re.compile(rb"\A(?:~|[A-Za-z]:)?[/\\]|(?:\A|[/\\])\.\.(?:[/\\]|\Z)")
 _HERE = re.compile(rb"\A(?:\./+)+(?=.)", re.DOTALL)
@@ -40,7 +42,8 @@ _HERE = re.compile(rb"\A(?:\./+)+(?=.)", re.DOTALL)
 class Member:
     """One member as the archive claims it, and where it does so (`at`).
 
-    `received` is its name there when that begins with `./`, else b"".
+    `received` is its name there when that begins with `./`, else b""; `packing` how it is packed when that cannot be
+    undone here, else "".
     """
 
     number: int
@@ -48,6 +51,7 @@ class Member:
     entry: Entry
     encrypted: bool
     received: bytes = b""
+    packing: str = ""
 
 
 def foreign(signal: str = "an answer in a foreign shape") -> BatchRefused:
@@ -75,7 +79,8 @@ def _member(line: bytes) -> Member:
         raw = _HERE.sub(b"", name)  # `tar -C folder .` names a file ./a that the folder itself would name a
         seconds = min(max(mtime, 0), 1 << 40)
         entry = Entry(raw, min(length, _LARGEST), seconds * 10**9, kind, "", str(number).encode())
-        return Member(number, at, entry, bool(said["encrypted"]), name if name != raw else b"")
+        received = name if name != raw else b""
+        return Member(number, at, entry, bool(said["encrypted"]), received, str(said["packing"])[:_LONGEST_PACKING])
     except (ValueError, TypeError, KeyError, RecursionError):
         raise foreign() from None
 
@@ -110,7 +115,9 @@ def judge(found: Sequence[Member], unlisted: Iterable[str], packed: int, setting
     faults.extend(Fault("asks for a password", _shown(m)) for m in hidden)
     for fault in strange.told:
         faults.add(fault)
-    count = len(outside) + len(hidden) + strange.count
+    packed_otherwise = [m for m in found if m.packing]
+    faults.extend(Fault(f"packed with {m.packing}", _shown(m)) for m in packed_otherwise)
+    count = len(outside) + len(hidden) + strange.count + len(packed_otherwise)
     if outside:
         raise BatchRefused("name-unsafe", faults.words(), count, name=_shown(outside[0]))
     if hidden:
@@ -118,6 +125,10 @@ def judge(found: Sequence[Member], unlisted: Iterable[str], packed: int, setting
     if strange.count:
         first = str(strange.told[0])
         raise BatchRefused("archive-unfit", faults.words(), count, count=str(strange.count), first=first)
+    if packed_otherwise:
+        how = ", ".join(sorted({m.packing for m in packed_otherwise})[:_PACKINGS_TOLD])
+        detail = {"how": how, "count": str(len(packed_otherwise)), "first": _shown(packed_otherwise[0])}
+        raise BatchRefused("packing-unknown", faults.words(), count, **detail)
 
 
 def _shown(member: Member) -> str:

@@ -382,7 +382,7 @@ def test_what_a_member_of_a_zip_is_and_when_it_was_made_is_told() -> None:
         archive.writestr(one, b"x")
     assert told(into.getvalue())[1][b"link"] == {
         "number": 0, "name": b"link".hex(), "at": 35, "size": 1,
-        "mtime": 1_069_403_402, "kind": "link", "encrypted": False,
+        "mtime": 1_069_403_402, "kind": "link", "encrypted": False, "packing": "",
     }  # fmt: skip
 
 

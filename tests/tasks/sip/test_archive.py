@@ -298,17 +298,75 @@ def test_an_archive_that_is_none_is_refused(home: Home, name: str) -> None:
     assert refused(home, path).code == "source-damaged"
 
 
+def repacked(path: Path, *, method: int = zipfile.ZIP_DEFLATED, flags: int = 0) -> Path:
+    """The archive with another method and more flags in both headers of its last file, as other programs write them."""
+    data = bytearray(path.read_bytes())
+    for mark, place in ((b"PK\x01\x02", 8), (b"PK\x03\x04", 6)):
+        at = data.rindex(mark) + place
+        struct.pack_into("<2H", data, at, struct.unpack_from("<H", data, at)[0] | flags, method)
+    path.write_bytes(data)
+    return path
+
+
 @pytest.mark.provokes("source-encrypted")
 def test_an_archive_with_a_password_is_refused(home: Home, name: str) -> None:
-    path = zipped(home.inbox / f"{name}.zip", {"a": b"x", "secret": b"y"})
-    data = bytearray(path.read_bytes())
-    for mark, flags in ((b"PK\x01\x02", 8), (b"PK\x03\x04", 6)):
-        at = data.rindex(mark)
-        data[at + flags] |= 1
-    path.write_bytes(data)
+    path = repacked(zipped(home.inbox / f"{name}.zip", {"a": b"x", "secret": b"y"}), flags=1)
     caught = refused(home, path)
     assert caught.code == "source-encrypted"
     assert "secret: asks for a password" in str(caught)
+
+
+@pytest.mark.provokes("packing-unknown")
+@pytest.mark.parametrize(
+    ("method", "said"),
+    [
+        (1, "Shrink"),
+        (6, "Implode"),
+        (9, "Deflate64"),
+        (93, "Zstandard"),
+        (95, "XZ"),
+        (98, "PPMd"),
+        (4711, "method 4711"),
+    ],
+)
+def test_a_zip_whose_packing_cannot_be_undone_is_refused_before_anything_is_unpacked(
+    home: Home, name: str, method: int, said: str
+) -> None:
+    path = repacked(zipped(home.inbox / f"{name}.zip", {"a": b"x", "tệp lớn": b"y" * 99}), method=method)
+    caught = refused(home, path)
+    assert (caught.code, caught.faults) == ("packing-unknown", (f"tệp lớn: packed with {said}",))
+    assert caught.detail == {"how": said, "count": "1", "first": "tệp lớn"}
+    assert "deliver the folder, or pack it as TAR or as ZIP with Deflate" in str(caught)
+
+
+def test_a_patch_in_a_zip_is_refused_as_a_packing(home: Home, name: str) -> None:
+    path = repacked(zipped(home.inbox / f"{name}.zip", {"a": b"x"}), flags=0x20)
+    assert refused(home, path).detail["how"] == "a patch of another file"
+
+
+def test_what_else_is_wrong_with_an_archive_comes_before_its_packing_and_is_told_with_it(home: Home, name: str) -> None:
+    path = repacked(zipped(home.inbox / f"{name}.zip", {"a/b": b"x", "a": b"y"}), method=9)
+    caught = refused(home, path)
+    assert (caught.code, caught.detail["count"]) == ("archive-unfit", "1")
+    assert caught.faults == ("a: both a file and a folder", "a: packed with Deflate64")
+
+
+def test_a_zip_that_zip_packed_with_bzip2_is_taken_and_one_that_it_locked_is_not(home: Home, name: str) -> None:
+    for inside, data in FILES.items():
+        (home.root / "made" / inside).parent.mkdir(parents=True, exist_ok=True)
+        (home.root / "made" / inside).write_bytes(data * 50)
+    for ending, options in (("zip", ["-Z", "bzip2"]), ("locked.zip", ["-P", "mật khẩu"])):
+        path = home.inbox / f"{name}.{ending}"
+        subprocess.run(["zip", "-qr", *options, path, "."], cwd=home.root / "made", check=True)
+    assert {i.compress_type for i in zipfile.ZipFile(home.inbox / f"{name}.zip").infolist()} >= {zipfile.ZIP_BZIP2}
+    assert taken(home, home.inbox / f"{name}.zip").troubles == ()
+    assert originals(home, name) == {inside: data * 50 for inside, data in FILES.items()}
+    assert refused(home, path).code == "source-encrypted"
+
+
+def test_a_file_under_aes_is_told_as_locked_and_not_as_packed(home: Home, name: str) -> None:
+    path = repacked(zipped(home.inbox / f"{name}.zip", {"a": b"x"}), method=99)
+    assert refused(home, path).code == "source-encrypted"
 
 
 @pytest.mark.provokes("archive-unfit")

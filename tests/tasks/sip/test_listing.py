@@ -14,7 +14,7 @@ from tasks.sip.batch import BatchRefused
 
 
 def line(number: object, name: bytes, **said: object) -> bytes:
-    member = {"name": name.hex(), "at": 0, "size": 1, "mtime": 0, "kind": "", "encrypted": False, **said}
+    member = {"name": name.hex(), "at": 0, "size": 1, "mtime": 0, "kind": "", "encrypted": False, "packing": "", **said}
     return json.dumps([number, member]).encode() + b"\n"
 
 
