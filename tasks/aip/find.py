@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from uuid import UUID
 
 from tasks.aip import gone as lost
@@ -36,7 +36,11 @@ def names(home: Home, *, gone: bool = False) -> Iterator[tuple[UUID, str]]:
 
 def labels(home: Home) -> tuple[str, ...]:
     """`văn-bản-2003 (0f3c9a21)` for every AIP, as forms show them."""
-    return tuple(f"{name} ({str(aip)[:8]})" for aip, name in names(home))
+    return tuple(_label(name, aip) for aip, name in names(home))
+
+
+def _label(name: str, aip: UUID) -> str:
+    return f"{name} ({str(aip)[:8]})"
 
 
 def find_aips(home: Home, wanted: Sequence[str], *, gone: bool = False) -> dict[UUID, str]:
@@ -51,11 +55,16 @@ def find_aips(home: Home, wanted: Sequence[str], *, gone: bool = False) -> dict[
         if not matches and not gone and any(_answers(aip, name, one) for aip, name in names(home, gone=True)):
             raise UnknownAip(f"{one!r} is gone from the store, or damaged. Run perenne verify to see.")
         if not matches or len({batch_of(known[aip]) for aip in matches}) > 1:
-            have = ", ".join(list(known.values())[:10]) or "none"
-            said = "No AIP answers" if not matches else "Several AIPs answer"
-            raise UnknownAip(f"{said} to {one!r}. In the store: {have}.")
+            raise UnknownAip(_not_one(one, known, matches))
         found |= {aip: known[aip] for aip in matches}
     return found
+
+
+def _not_one(wanted: str, known: Mapping[UUID, str], matches: Sequence[UUID]) -> str:
+    if matches:  # whose names may look the same
+        which = ", ".join(_label(known[aip], aip) for aip in matches[:10])
+        return f"Several AIPs answer to {wanted!r}: {which}. Name one by its id."
+    return f"No AIP answers to {wanted!r}. In the store: {', '.join(list(known.values())[:10]) or 'none'}."
 
 
 def find_aip(home: Home, wanted: str) -> UUID:
@@ -80,6 +89,4 @@ def _answers(aip: UUID, name: str, wanted: str) -> bool:
     wanted = unicodedata.normalize("NFC", wanted)
     name = unicodedata.normalize("NFC", name)
     start = wanted.removeprefix("urn:uuid:")
-    return wanted in (name, batch_of(name), f"{name} ({str(aip)[:8]})") or (
-        len(start) >= 8 and str(aip).startswith(start)
-    )
+    return wanted in (name, batch_of(name), _label(name, aip)) or (len(start) >= 8 and str(aip).startswith(start))

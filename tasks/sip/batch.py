@@ -6,11 +6,13 @@ import errno
 import hashlib
 import os
 import stat
+import unicodedata
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
+from urllib.parse import quote
 
 from tasks.premis import codes
 from tasks.premis.model import aip_id
@@ -171,15 +173,41 @@ def gone(path: Path) -> bool:
 def place(inbox: Path, name: str) -> Path:
     """The delivery that a person or a run names: in the inbox by its name or its file's, else a path.
 
-    A path may be written as Perenne shows it, with `%XX` for bytes that are not UTF-8.
+    A path may be written as Perenne shows it, with `%XX` for bytes that are not UTF-8. What people type need not be in
+    the Unicode form that a producer's machine wrote. Raises BatchError when two fit that differ in that alone.
     """
     if "/" not in name:
         there = in_inbox(inbox)
-        for same in (lambda b: b.path.name == name, lambda b: b.name == name):
-            if found := next(filter(same, there), None):
-                return found.path
+        for called in ({b.path: b.path.name for b in there}, {b.path: b.name for b in there}):
+            if found := _alike(name, called):
+                return found
     path = meant(name)
-    return path if "%" not in name or os.path.lexists(path) else received(name)
+    return _written(path if "%" not in name or os.path.lexists(path) else received(name))
+
+
+def _alike(name: str, called: Mapping[Path, str]) -> Path | None:
+    """The one that is called so, in whatever Unicode form. Raises BatchError when several forms are there."""
+    wanted = unicodedata.normalize("NFC", name)
+    found = {path: one for path, one in called.items() if unicodedata.normalize("NFC", one) == wanted}
+    if len(set(found.values())) > 1:
+        which = " and ".join(quote(os.fsencode(path)) for path in found)
+        raise BatchError(
+            f"{len(found)} deliveries are called {shown(name)}, in different Unicode forms. Name one of them as it is "
+            f"written here: {which}."
+        )
+    return next(iter(found), None)
+
+
+def _written(path: Path) -> Path:
+    """The path as its folders have it, where it is there in one other Unicode form. Raises BatchError for two."""
+    if os.path.lexists(path) or str(path).isascii():
+        return path
+    folder = _written(path.parent)
+    try:
+        there = {folder / name: name for name in os.listdir(folder)}
+    except (OSError, ValueError):
+        return path
+    return _alike(path.name, there) or folder / path.name
 
 
 def in_inbox(inbox: Path) -> list[Batch]:

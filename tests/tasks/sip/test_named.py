@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -73,3 +75,43 @@ def test_a_folder_around_a_linked_inbox_is_no_batch(tmp_path: Path) -> None:
     (tmp_path / "perenne" / "inbox").symlink_to(tmp_path / "deliveries" / "in")
     with pytest.raises(BatchError, match="holds the inbox"):
         delivered(tmp_path / "deliveries", Home(tmp_path / "perenne").prepare())
+
+
+FORMS = ("NFC", "NFD")
+NAMES = ("văn-bản-2003", "Quyết định về việc", "Hồ sơ đã nộp lưu", "ảnh")  # đ has one form alone
+
+
+@pytest.mark.parametrize("typed", FORMS)
+@pytest.mark.parametrize("written", FORMS)
+@pytest.mark.parametrize("name", NAMES)
+def test_a_delivery_answers_to_its_name_in_either_unicode_form(
+    home: Home, tmp_path: Path, name: str, written: str, typed: str
+) -> None:
+    there, said = unicodedata.normalize(written, name), unicodedata.normalize(typed, name)
+    for folder in (home.inbox / there, tmp_path / there / there):
+        folder.mkdir(parents=True)
+    (home.inbox / f"{there}-gói.zip").write_bytes(b"PK")
+    assert named(said, home).path == home.inbox / there
+    assert named(said, home).name == there  # what a producer wrote stays
+    archive = home.inbox / f"{there}-gói.zip"
+    ending = unicodedata.normalize(typed, "-gói")
+    assert named(f"{said}{ending}", home).path == named(f"{said}{ending}.zip", home).path == archive
+    assert named(f"{tmp_path}/{said}/{said}", home).path == tmp_path / there / there
+
+
+def test_two_deliveries_that_differ_in_their_unicode_form_alone_are_told_and_neither_is_taken(
+    home: Home, tmp_path: Path
+) -> None:
+    both = [unicodedata.normalize(form, "Hồ sơ đất đai") for form in FORMS]
+    for folder in (home.inbox, tmp_path / "elsewhere"):
+        for name in both:
+            (folder / name).mkdir(parents=True)
+    for name in both:
+        with pytest.raises(BatchError, match="2 deliveries are called") as caught:
+            named(name, home)
+        written = re.findall(r"/\S+(?=[ .])", str(caught.value))
+        assert {named(path, home).path for path in written} == {home.inbox / one for one in both}
+        assert named(f"{tmp_path}/elsewhere/{name}", home).path == tmp_path / "elsewhere" / name  # it is there so
+    mixed = "elsewhere/" + both[0].replace(unicodedata.normalize("NFC", "ồ"), unicodedata.normalize("NFD", "ồ"))
+    with pytest.raises(BatchError, match="2 deliveries are called"):
+        named(f"{tmp_path}/{mixed}", home)
