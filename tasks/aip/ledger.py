@@ -10,7 +10,7 @@ import json
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from tasks.premis import codes, log
@@ -90,8 +90,9 @@ class Ledger:
 
     @property
     def last(self) -> datetime | None:
-        """When the last event of the AIP was, as far as is known."""
-        return self.events[-1].time if self.events else None
+        """When the last event of the AIP was, as far as is known and believed."""
+        last = self.events[-1] if self.events else None
+        return last.time if last and log.believed(last, datetime.now(UTC)) else None
 
     def known(self) -> dict[tuple[str, str], Known]:
         """(path, sha256) → what is known; a passing trouble counts as not known, so that it is asked again."""
@@ -146,9 +147,7 @@ def _with_packed(told: Sequence[Event], state: Mapping[str, Entry]) -> tuple[tup
                 more += [event for event in log.read_part(content) if event.id not in known]
                 known.update(ids)
             packed.update(ids)
-    if more:
-        return tuple(sorted([*told, *more], key=lambda event: (event.time, event.seq))), frozenset(packed)
-    return tuple(told), frozenset(packed)
+    return tuple(log.in_order([*told, *more]) if more else told), frozenset(packed)
 
 
 def about(state: Mapping[str, Entry]) -> About:

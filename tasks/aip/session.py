@@ -278,5 +278,5 @@ class Session:
         """The ledger as it is now: what was read when the run began, and what was recorded since."""
         one, inventory = self.open[aip], self.store.inventory(aip)
         assert inventory is not None  # it is in hand, and nothing is ever removed
-        events = sorted([*one.ledger.events, *one.recorded], key=lambda e: (e.time, e.seq))
+        events = log.in_order([*one.ledger.events, *one.recorded])
         return ledgers.of(self.store, inventory, events)

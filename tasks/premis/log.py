@@ -33,11 +33,13 @@ from tasks.premis.parts import LogError, SealedDay, decode, encode, make, publis
 __all__ = [
     "LogError",
     "append",
+    "believed",
     "check_clock",
     "columns_of",
     "compact",
     "history",
     "ids_of",
+    "in_order",
     "latest",
     "open_days",
     "read",
@@ -177,22 +179,20 @@ def read_many(root: Path, aips: Collection[uuid.UUID]) -> dict[uuid.UUID, list[E
     for rows in _tables(root, frozenset(aips)):
         for event in columns.events(rows):
             found[event.aip].append(event)
-    for events in found.values():
-        events.sort(key=_when)
-    return found
+    return {aip: in_order(events) for aip, events in found.items()}
 
 
 def latest(root: Path, kind: EventType, *, closing: str) -> dict[uuid.UUID, Event]:
     """The last event of a type that has the detail `closing`, for each AIP that has one.
 
-    An event more than a day ahead of the clock is passed over: a clock that was wrong dated it, and it would win over
-    all that is found until then. Of rows of other types only the column that tells the type is read. Raises LogError.
+    An event that is not `believed` is passed over: it would win over all that is found until then. Of rows of other
+    types only the column that tells the type is read. Raises LogError.
     """
-    believed = datetime.now(UTC) + AHEAD
+    now = datetime.now(UTC)
     found: dict[uuid.UUID, Event] = {}
     for rows in _tables(root, None, kind):
         for event in columns.events(rows):
-            if closing not in event.detail or event.time > believed:
+            if closing not in event.detail or not believed(event, now):
                 continue
             if event.aip not in found or _when(event) > _when(found[event.aip]):
                 found[event.aip] = event
@@ -248,7 +248,7 @@ def settled(events: Iterable[Event]) -> Mapping[Key, Event]:
     """
     last: dict[Key, Event] = {}
     waits: dict[Key, tuple[str, int]] = {}
-    for event in sorted(events, key=_when):
+    for event in in_order(events):
         if event.ending is None or event.source is None:
             continue
         key = (event.source.path, event.rule, event.asked)
@@ -263,6 +263,17 @@ def settled(events: Iterable[Event]) -> Mapping[Key, Event]:
         if count >= PATIENCE:
             last[key] = replace(event, ending=Ending.FAILED)
     return last
+
+
+def in_order(events: Iterable[Event]) -> list[Event]:
+    """Events oldest first; those that are not `believed` come before all others, so that they win over none."""
+    now = datetime.now(UTC)
+    return sorted(events, key=lambda event: (believed(event, now), *_when(event)))
+
+
+def believed(event: Event, now: datetime) -> bool:
+    """Whether its date can be true: where it is more than a day ahead of the clock, a clock that was wrong gave it."""
+    return event.time - now <= AHEAD
 
 
 def _when(event: Event) -> tuple[datetime, int]:

@@ -9,7 +9,6 @@ import unicodedata
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
 from pathlib import Path, PurePosixPath
 
 from tasks.aip import ledger as ledgers
@@ -225,7 +224,7 @@ class Taking:
             self._put_tags(head + 1)
         unfinished.mark(self.home, self.aip)
         # The AIP's lock is ours: the log has what it had, and what we wrote.
-        ledger = replace(self.ledger, events=tuple(sorted([*self.ledger.events, *self.events], key=_when)))
+        ledger = replace(self.ledger, events=tuple(log.in_order([*self.ledger.events, *self.events])))
         gone = _in_the_way(self.head, self.new)
         message = _message(head, len(self.new), renewed=renewed)
         return pack(
@@ -281,10 +280,6 @@ class Taking:
             return found
         events = log.read_many(self.home.log, [self.aip])[self.aip]
         return Ledger(self.aip, About(self.batch.name), 0, {}, tuple(events))
-
-
-def _when(event: Event) -> tuple[datetime, int]:
-    return (event.time, event.seq)
 
 
 def _below(folder: str, head: Mapping[str, str]) -> dict[str, str]:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import shutil
 import uuid
+from collections import deque
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from tasks.aip import ledger as ledgers
 from tasks.aip.ledger import EVENTS, Ledger
-from tasks.aip.plan import Scope
+from tasks.aip.plan import Choice, Scope
 from tasks.premis import log
-from tasks.premis.model import EventType
+from tasks.premis.log import check_clock
+from tasks.premis.model import EventType, Trouble
+from tasks.premis.recorder import Recorder
 from tests.tasks.aip.conftest import FORMATS
 from tests.tasks.aip.pipeline import Pipeline
 
@@ -136,3 +140,28 @@ def test_a_master_that_only_another_file_has_in_an_older_store_is_made_again(
     copied(tmp_path / "backup", pipeline.home.store)
     assert pipeline.migrate(aip).needing == 0
     assert masters(pipeline, aip) == whole
+
+
+def test_what_a_wrong_clock_dated_and_was_set_aside_stays_in_the_head_and_wins_over_nothing_that_comes_later(
+    pipeline: Pipeline,
+) -> None:
+    aip = pipeline.ingest().aip
+    session = pipeline.session()
+    with session.holding(deque([aip]), Choice()):
+        session.open[aip].recorder = Recorder(session.run, aip, after=datetime.now(UTC) + timedelta(days=3650))
+        session.identify(session.unidentified, "identify")
+        for number, _ in enumerate(session.cut(Choice())):
+            session.work(number)
+        assert session.package(aip) == 2
+    before = masters(pipeline, aip)
+    with pytest.raises(Trouble, match="clock-behind"):
+        check_clock(pipeline.home.log)
+    *_, wrong = log.open_days(pipeline.home.log)
+    shutil.rmtree(pipeline.home.log / f"events/open/day={wrong}")
+    pipeline.policy.write_text(pipeline.policy.read_text().replace('"none"', '"deflate"'))
+    again = "masters/ảnh/màu-8-bit.png/tiff.tif"
+    assert pipeline.migrate(aip, paths=("ảnh/màu-8-bit.png",)).version == 3
+    check_clock(pipeline.home.log)
+    after = masters(pipeline, aip)
+    assert {path for path, sha256 in after.items() if sha256 != before[path]} == {again}
+    assert set(after) == set(before)

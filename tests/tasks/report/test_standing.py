@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -79,3 +80,37 @@ def test_damage_in_one_aip_is_told_of_it_and_the_others_stand_as_they_are(
 
 def test_an_aip_that_was_never_stored_does_not_stand_at_all(home: Home, tmp_path: Path) -> None:
     assert standing(home, [uuid.uuid4()], policy(tmp_path)) == []
+
+
+def checked(home: Home, *, ahead: timedelta = timedelta(0)) -> None:
+    """A check by a clock that is ahead, as the next one after an act of that time would be dated."""
+    fixity.check(HURT, "lô-2", home, uuid.uuid4(), after=datetime.now(UTC) + ahead if ahead else None)
+
+
+def alarms(home: Home, tmp_path: Path) -> list[str]:
+    (seen,) = standing(home, [HURT], policy(tmp_path))
+    assert seen.needing == bool(seen.attention)
+    return [row.code for row in seen.attention]
+
+
+@pytest.mark.parametrize("days", [2, 3650])
+def test_a_check_that_is_dated_ahead_of_the_clock_hides_neither_a_newer_alarm_nor_a_newer_clean_one(
+    home: Home, tmp_path: Path, days: int
+) -> None:
+    original = Store(home.store).object_path(HURT) / "v1/content/originals/1.txt"
+    good = original.read_bytes()
+    checked(home, ahead=timedelta(days=days))
+    assert alarms(home, tmp_path) == []
+    written(original)
+    checked(home)
+    assert alarms(home, tmp_path) == ["fixity-broken"]
+    checked(home, ahead=timedelta(days=days + 1))
+    original.write_bytes(good)
+    checked(home)
+    assert alarms(home, tmp_path) == []
+
+
+def test_an_alarm_of_a_clock_that_is_ahead_is_told_while_there_is_no_other_check(home: Home, tmp_path: Path) -> None:
+    written(Store(home.store).object_path(HURT) / "v1/content/originals/1.txt")
+    checked(home, ahead=timedelta(days=3650))
+    assert alarms(home, tmp_path) == ["fixity-broken"]
