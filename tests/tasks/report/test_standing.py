@@ -114,3 +114,20 @@ def test_an_alarm_of_a_clock_that_is_ahead_is_told_while_there_is_no_other_check
     written(Store(home.store).object_path(HURT) / "v1/content/originals/1.txt")
     checked(home, ahead=timedelta(days=3650))
     assert alarms(home, tmp_path) == ["fixity-broken"]
+
+
+@pytest.mark.provokes("fixity-broken")
+@pytest.mark.parametrize("number", [1, 2])
+def test_packed_events_that_are_damaged_are_told_before_anybody_verifies(
+    home: Home, tmp_path: Path, number: int
+) -> None:
+    if number == 2:
+        (home.inbox / "lô-2" / "4.txt").write_text("more")
+        ingest(batch(home.inbox / "lô-2"), home, Store(home.store), uuid.uuid4())
+    path = f"v{number}/content/metadata/events/v{number}.parquet"
+    written(Store(home.store).object_path(HURT) / path)
+    (seen,) = standing(home, [HURT], policy(tmp_path))
+    assert [(row.code, row.file) for row in seen.attention] == [("fixity-broken", path)]
+    assert (seen.batch, seen.needing, seen.files) == ("lô-2", 1, 2 + number)
+    checked(home)
+    assert alarms(home, tmp_path) == ["fixity-broken"]
