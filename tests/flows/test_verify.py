@@ -83,6 +83,27 @@ def test_what_is_gone_and_what_is_damaged_is_told_and_all_else_is_read(home: Hom
     assert perenne(home, "verify", "lô-1").returncode == 1
 
 
+@pytest.mark.slow
+def test_a_damaged_file_that_was_put_back_is_good_again_with_the_next_check_and_the_log_keeps_its_alarm(
+    home: Home,
+) -> None:
+    aip = taken(home, "lô-1")
+    original = Store(home.store).object_path(aip) / "v1/content/originals/a.bin"
+    good = original.read_bytes()
+    original.chmod(0o644)
+    original.write_bytes(b"rotten")
+    assert [perenne(home, *verb).returncode for verb in (["verify"], ["status"])] == [1, 1]
+    original.write_bytes(good)
+    assert perenne(home, "status").returncode == 1  # nobody has read it since
+    done = perenne(home, "verify", "lô-1", "--json")
+    assert (done.returncode, json.loads(done.stdout)["verification"]["alarms"]) == (0, 0)
+    stands = perenne(home, "status", "--json")
+    (told,) = json.loads(stands.stdout)["batches"]
+    assert (stands.returncode, told["attention"]) == (0, [])
+    events = log.read_many(home.log, [aip])[aip]
+    assert [e.code for e in events if e.type is EventType.FIXITY] == ["fixity-broken", "", ""]
+
+
 def reading(run: subprocess.Popen[str], name: str) -> bool:
     """Whether the command has that file open."""
     for descriptor in Path(f"/proc/{run.pid}/fd").iterdir():
