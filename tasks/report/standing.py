@@ -89,14 +89,30 @@ def _damaged(home: Home, store: Store, one: Ledger, policy: Policy, fault: Fault
 
 
 def refusals(home: Home, batches: Iterable[str]) -> dict[str, Row]:
-    """Of deliveries that lie in the inbox: why those were refused as a whole that were, the last time."""
-    names = {aip_id(name): name for name in batches}
+    """Of deliveries that lie in the inbox: why those were refused as a whole that were, the last time.
+
+    Not one that was taken after that, also where only the AIP itself tells of it.
+    """
+    names, store = {aip_id(name): name for name in batches}, opened(home)
     found = {}
     for aip, events in log.read_many(home.log, names).items():
-        told = [e for e in events if e.type is EventType.INGESTION]
-        if told and told[-1].outcome is Outcome.FAIL and told[-1].source is None:
-            found[names[aip]] = row(replace(told[-1], ending=Ending.FAILED), None)
+        if _refusal(events) is not None and (last := _refusal(_with_its_own(store, aip, events))) is not None:
+            found[names[aip]] = row(replace(last, ending=Ending.FAILED), None)
     return found
+
+
+def _refusal(events: Sequence[Event]) -> Event | None:
+    """The last word on a delivery, where it is that it was refused."""
+    last = next((e for e in reversed(events) if e.type is EventType.INGESTION), None)
+    return last if last and last.outcome is Outcome.FAIL and last.source is None else None
+
+
+def _with_its_own(store: Store, aip: uuid.UUID, events: Sequence[Event]) -> Sequence[Event]:
+    """The events with those that the AIP itself carries, as far as there is one and it can be read."""
+    with contextlib.suppress(StoreBroken, PermissionError):
+        if (inventory := store.inventory(aip)) is not None:
+            return ledgers.of(store, inventory, events).events
+    return events
 
 
 def _is_now(one: Ledger, path: str, sha256: str) -> bool:

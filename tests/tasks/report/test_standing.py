@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -14,9 +15,9 @@ from tasks.aip.find import names
 from tasks.aip.ledger import ABOUT
 from tasks.config.home import Home
 from tasks.premis.model import aip_id
-from tasks.report.standing import standing
+from tasks.report.standing import refusals, standing
 from tasks.sip.batch import batch
-from tasks.sip.ingest import ingest
+from tasks.sip.ingest import Refused, ingest, take_in
 from tasks.store.ocfl import Store
 from tests.tasks.report.standings import policy
 
@@ -131,3 +132,20 @@ def test_packed_events_that_are_damaged_are_told_before_anybody_verifies(
     assert (seen.batch, seen.needing, seen.files) == ("lô-2", 1, 2 + number)
     checked(home)
     assert alarms(home, tmp_path) == ["fixity-broken"]
+
+
+def test_a_delivery_that_was_taken_after_it_was_refused_is_not_told_as_refused_although_the_log_is_older(
+    home: Home, tmp_path: Path
+) -> None:
+    folder = home.inbox / "lô-4"
+    folder.mkdir()
+    (refused,) = take_in(batch(folder), home, Store(home.store), uuid.uuid4())
+    assert isinstance(refused, Refused)
+    assert refused.code == "batch-unfit"
+    assert set(refusals(home, ["lô-4"])) == {"lô-4"}
+    shutil.copytree(home.log, tmp_path / "backup")
+    (folder / "a.txt").write_text("a")
+    take_in(batch(folder), home, Store(home.store), uuid.uuid4())
+    shutil.rmtree(home.log)
+    shutil.copytree(tmp_path / "backup", home.log)
+    assert refusals(home, ["lô-4"]) == {}
