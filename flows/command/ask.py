@@ -93,6 +93,8 @@ def _status(summaries: list[Summary], waiting: list[str], *, full: bool) -> None
     show.say()
     if full:
         for s in summaries:
+            if s.supplement:
+                show.say(f"{show.one_line(s.batch)}: {show.one_line(phrases.supplement(s))}")
             for row in (*s.attention, *s.waiting):
                 show.fault(row, row.file)
             for row in s.notes:

@@ -148,6 +148,9 @@ def result(home: Home, summaries: Sequence[Summary], *, worked: bool, seconds: f
     _numbers(summaries)
     for s in summaries:
         _faults(s, many=len(summaries) > 1)
+    for s in summaries:
+        if s.supplement and s.supplement.now:
+            say(f"Supplement  {one_line(s.batch)}: {one_line(phrases.supplement(s))}")
     for s in summaries[:5]:
         say(f"Originals   {phrases.safety(s)} Masters in version {s.version}.")
         say(f"Report      {home.reports / (str(s.aip) + '.html')}")

@@ -85,7 +85,10 @@ def markdown(summaries: Sequence[Summary], *, policy: str, seconds: float, repor
 
 
 def _batch(summary: Summary, reports: str) -> list[str]:
-    lines = [f"### {_text(summary.batch)}", phrases.safety(summary), "", "| | files | |", "|---|---:|---|"]
+    lines = [f"### {_text(summary.batch)}", phrases.safety(summary), ""]
+    if summary.supplement and summary.supplement.now:
+        lines += [f"**{_text(phrases.supplement(summary))}**", ""]
+    lines += ["| | files | |", "|---|---:|---|"]
     lines += [
         f"| {SHAPES[ending]} {ending.value} | {n} | {MEANINGS[ending]} |"
         for ending in reversed(WORST)

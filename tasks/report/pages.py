@@ -36,6 +36,7 @@ def page(summary: Summary, policy: Policy) -> str:
     body = [
         f"<h1>{_esc(phrases.verdict([summary]))}</h1>",
         f"<p>{_esc(phrases.safety(summary))} Version {summary.version} is the head.</p>",
+        f"<p>{_esc(told)}</p>" if (told := phrases.supplement(summary)) else "",
         _numbers(summary),
         *_section("What needs a person", summary.attention),
         *_section("Waits for the next run", summary.waiting),

@@ -47,6 +47,17 @@ def safety(summary: Summary) -> str:
     return f"{stored:,} of {count(summary.files, 'original')} {verb(stored, 'are')} safe; {lost}"
 
 
+def supplement(summary: Summary) -> str:
+    """That a batch was received before, which nobody may miss: when, from where, and what came from where this time."""
+    if (one := summary.supplement) is None:
+        return ""
+    known = f" on {moment(one.before)}" if one.before else ""
+    known += f" from {one.before_place}" if one.before_place else ", the log does not say from where"
+    came = f"{one.new:,} new, {one.changed:,} changed, {one.same:,} the same"
+    when = "" if one.now else f" on {moment(one.time)}"
+    return f"Received before{known}. Supplement{when} from {one.place}: {came}, in version {one.version}."
+
+
 def message(summaries: Sequence[Summary]) -> str:
     """What a Prefect state says: news first, 70 letters are shown."""
     files, good = sum(s.files for s in summaries), sum(s.good for s in summaries)

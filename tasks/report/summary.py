@@ -14,6 +14,7 @@ from tasks.aip.plan import current
 from tasks.policy.rules import Policy
 from tasks.premis import codes
 from tasks.premis.model import Ending, Event, EventType, Outcome
+from tasks.report.supplement import Supplement, last_supplement
 
 SHAPES = {Ending.DONE: "✓", Ending.KEPT: "=", Ending.HELD: "◆", Ending.FAILED: "✕", Ending.WAITING: "…"}
 ASCII = {Ending.DONE: "+", Ending.KEPT: "=", Ending.HELD: "?", Ending.FAILED: "x", Ending.WAITING: "."}
@@ -75,6 +76,7 @@ class Summary:
     settled_since: str
     worked: bool  # the run that was asked about did something here
     waiting: tuple[Row, ...] = ()  # the next run takes it up
+    supplement: Supplement | None = None  # the last delivery, when the batch had been received before
     more: int = 0  # rows of `attention` that `bounded` left out
 
     @property
@@ -109,6 +111,7 @@ class Summary:
             "attention": [r.as_json() for r in self.attention],
             "attention_left_out": self.more,
             "waiting": [r.as_json() for r in self.waiting],
+            "supplements": [self.supplement.as_json()] if self.supplement else [],
         }
 
 
@@ -170,6 +173,7 @@ def summarize(
         events=len(ledger.events),
         settled_since=max((e.time.isoformat() for e in settled), default=""),
         worked=any(e.run == run for e in ledger.events),
+        supplement=last_supplement(ledger.events, run),
     )
 
 

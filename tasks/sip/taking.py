@@ -23,6 +23,7 @@ from tasks.premis.recorder import Recorder
 from tasks.sip.archive import Container
 from tasks.sip.batch import Batch, Entry
 from tasks.sip.delivery import Delivery
+from tasks.sip.naming import shown
 from tasks.sip.parts import SUBMISSION
 from tasks.store import disk
 from tasks.store.names import logical_path
@@ -213,7 +214,7 @@ class Taking:
             self.events.append(self._described(about))
         renewed = bool(self.head) and self._tags_differ()
         if self.new or renewed:
-            self.events += self._received()
+            self.events += self._received(entries)
         if self.events:
             log.append(self.events, self.home.log, name="ingest")
         if not self.new and not renewed and (not self.head or about == self.about):
@@ -255,9 +256,9 @@ class Taking:
         for folder, entry in (*more, *((f"{place}.container/", e) for e in self.delivery.beside)):
             self.stage.put(self.delivery.path(entry), folder + logical_path(entry.raw), durable=False)
 
-    def _received(self) -> Iterator[Event]:
+    def _received(self, entries: Sequence[Entry]) -> Iterator[Event]:
         """The acts that were about the delivery as a whole."""
-        acts: list[tuple[EventType, dict[str, str]]] = []
+        acts = [(EventType.INGESTION, self._counted(len(entries)))]
         if container := self.delivery.container:
             acts.append((EventType.INGESTION, {"container": container.name, **_texts(container)}))
         if bag := self.delivery.bag:
@@ -265,6 +266,14 @@ class Taking:
             acts.append((EventType.VALIDATION, judged | {"files": str(len(bag.digests))}))
         for kind, detail in acts:
             yield self.recorder.event(kind, Outcome.SUCCESS, began=time.time(), detail=detail, agents=(PERENNE,))
+
+    def _counted(self, files: int) -> dict[str, str]:
+        """Where the delivery lay, the version that it makes, and what its files are against what was there before."""
+        changed = sum(path in self.head for path in self.new)
+        counts = {"new": len(self.new) - changed, "changed": changed}
+        counts["same"] = files - len(self.new) - len(self.troubles)
+        detail = {"batch": self.batch.name, "delivery": shown(self.batch.path), "version": str(self.version + 1)}
+        return detail | {name: str(count) for name, count in counts.items()}
 
     def _described(self, about: About) -> Event:
         """The act of taking over a changed description: it is about the AIP, not about a file."""

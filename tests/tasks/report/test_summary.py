@@ -155,6 +155,7 @@ def test_the_json_has_the_documented_keys(tmp_path: Path) -> None:
         "events",
         "attention",
         "attention_left_out",
+        "supplements",
         "waiting",
     }
     assert set(told["ended"]) == {"done", "kept", "held", "failed", "waiting", "notes"}

@@ -1,0 +1,63 @@
+"""A batch that was received before: when and from where, and what the last delivery brought.
+
+The same name always means the same AIP. So whoever delivers something else under a name that is taken has to see it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from tasks.premis.model import Event, EventType
+
+
+@dataclass(frozen=True, slots=True)
+class Supplement:
+    """The last delivery of an AIP that was there already. `before_place` is "" where the log does not say it."""
+
+    time: str
+    place: str
+    version: int
+    new: int
+    changed: int
+    same: int
+    before: str
+    before_place: str
+    now: bool  # it came in the run that was asked about
+
+    def as_json(self) -> dict[str, Any]:
+        """With stable, documented keys."""
+        return {
+            "time": self.time,
+            "from": self.place,
+            "version": self.version,
+            "files": {"new": self.new, "changed": self.changed, "same": self.same},
+            "received_before": self.before,
+            "received_before_from": self.before_place,
+        }
+
+
+def last_supplement(events: Sequence[Event], run: UUID | None) -> Supplement | None:
+    """The last delivery of an AIP, from its events, oldest first; None when it was the only one that is known."""
+    arrivals = [e for e in events if e.type is EventType.INGESTION]
+    told = [e for e in arrivals if "delivery" in e.detail]
+    if not told or (version := int(told[-1].detail["version"])) == 1:
+        return None
+    last = told[-1]
+    places = [e for e in told if int(e.detail["version"]) < version]
+    stored = [e for e in arrivals if e.run != last.run and e.time < last.time and e.source and e.source.sha256]
+    before = (places or stored)[-1:]
+    new, changed, same = (int(last.detail[name]) for name in ("new", "changed", "same"))
+    return Supplement(
+        time=last.time.isoformat(),
+        place=last.detail["delivery"],
+        version=version,
+        new=new,
+        changed=changed,
+        same=same,
+        before=before[0].time.isoformat() if before else "",
+        before_place=places[-1].detail["delivery"] if places else "",
+        now=last.run == run,
+    )

@@ -1,0 +1,116 @@
+"""A batch that was received before is told as that everywhere a person looks, with what came from where this time."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from flows.command import show
+from flows.ui import artifacts
+from tasks.config.home import Home
+from tasks.premis import log
+from tasks.report import phrases
+from tasks.report.pages import page
+from tasks.report.standing import standing
+from tasks.report.summary import Summary, by_batch
+from tasks.report.supplement import last_supplement
+from tasks.sip.batch import batch
+from tasks.sip.ingest import ingest
+from tasks.sip.taking import Ingested
+from tasks.store.ocfl import Store
+from tests.tasks.report.standings import policy
+
+RUNS = [uuid.UUID(int=n) for n in range(1, 4)]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path / "home").prepare()
+
+
+def deliver(home: Home, place: Path, run: uuid.UUID, **files: str) -> Ingested:
+    place.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (place / name).write_text(text)
+    (done,) = ingest(batch(place), home, Store(home.store), run)
+    return done
+
+
+def stands(home: Home, tmp_path: Path, one: Ingested) -> Summary:
+    (summary,) = standing(home, [one.aip], policy(tmp_path))
+    return summary
+
+
+def test_a_batch_that_comes_from_another_folder_is_told_as_received_before(
+    home: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = tmp_path / "sở-nội-vụ" / "lô-1", tmp_path / "sở-tài-chính" / "lô-1"
+    deliver(home, first, RUNS[0], a="1", b="2", c="3")
+    done = deliver(home, second, RUNS[1], b="2", c="other", d="4", e="5")
+    seen = stands(home, tmp_path, done)
+    assert seen.supplement is not None
+    told = seen.supplement.as_json()
+    assert told["files"] == {"new": 2, "changed": 1, "same": 1}
+    assert (told["version"], told["from"], told["received_before_from"]) == (2, str(second), str(first))
+    assert told["received_before"] < told["time"]
+    assert seen.as_json()["supplements"] == [told]
+    said = phrases.supplement(seen)
+    assert re.fullmatch(
+        rf"Received before on .* from {first}\. Supplement on .* from {second}: 2 new, 1 changed, 1 the same, "
+        r"in version 2\.",
+        said,
+    )
+    assert said in page(seen, policy(tmp_path))
+    now = replace(seen, supplement=replace(seen.supplement, now=True), worked=True)
+    for summary, times in ((now, 1), (seen, 0)):  # a run that was about something else does not tell it again
+        show.result(home, [summary], worked=True, seconds=1)
+        assert capsys.readouterr().out.count(f"Supplement  lô-1: {phrases.supplement(summary)}\n") == times
+        markdown = artifacts.markdown([summary], policy="p", seconds=1, reports="")
+        assert markdown.count("Received before") == times
+
+
+def test_a_batch_that_came_once_is_no_supplement_nor_is_the_same_again(home: Home, tmp_path: Path) -> None:
+    done = deliver(home, tmp_path / "one" / "lô-1", RUNS[0], a="1")
+    assert stands(home, tmp_path, done).supplement is None
+    done = deliver(home, tmp_path / "other" / "lô-1", RUNS[1], a="1")
+    seen = stands(home, tmp_path, done)
+    assert (seen.version, seen.supplement, phrases.supplement(seen)) == (1, None, "")
+    assert seen.as_json()["supplements"] == []
+
+
+def test_the_last_of_several_deliveries_is_told_against_the_one_before_it(home: Home, tmp_path: Path) -> None:
+    for number, run in enumerate(RUNS):
+        done = deliver(home, tmp_path / str(number) / "lô-1", run, a="1", **{f"b{number}": "2"})
+    events = log.read_many(home.log, [done.aip])[done.aip]
+    for run, now in ((RUNS[2], True), (RUNS[1], False), (None, False)):
+        found = last_supplement(events, run)
+        assert found is not None
+        assert (found.new, found.same, found.version, found.now) == (1, 1, 3, now)
+        assert found.before_place == str(tmp_path / "1" / "lô-1")
+
+
+def test_a_batch_whose_first_delivery_left_no_place_in_the_log_is_told_with_its_time(
+    home: Home, tmp_path: Path
+) -> None:
+    done = deliver(home, tmp_path / "one" / "lô-1", RUNS[0], a="1")
+    (arrived,) = (e.time for e in log.read(home.log) if e.source and e.code == "" and e.type.value == "ingestion")
+    deliver(home, tmp_path / "other" / "lô-1", RUNS[1], b="2")
+    events = log.read_many(home.log, [done.aip])[done.aip]
+    older = [e for e in events if e.run != RUNS[0] or "delivery" not in e.detail]
+    found = last_supplement(older, RUNS[1])
+    assert found is not None
+    assert (found.before, found.before_place) == (arrived.isoformat(), "")
+    said = phrases.supplement(replace(stands(home, tmp_path, done), supplement=found))
+    assert ", the log does not say from where. Supplement from " in said
+
+
+def test_the_supplements_of_a_batch_in_several_aips_stand_beside_each_other(home: Home, tmp_path: Path) -> None:
+    deliver(home, tmp_path / "one" / "lô-1", RUNS[0], a="1")
+    seen = stands(home, tmp_path, deliver(home, tmp_path / "other" / "lô-1", RUNS[1], b="2"))
+    parts = [seen, replace(seen, batch="lô-1 · part 2"), replace(seen, batch="lô-1 · part 3", supplement=None)]
+    (told,) = by_batch(parts)
+    assert len(told["supplements"]) == 2
