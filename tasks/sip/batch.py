@@ -278,6 +278,19 @@ def walk(one: Batch) -> tuple[Entry, ...]:
     return tuple(sorted(e for e in found if not (e.raw == READY and e.size == 0)))
 
 
+def empty_folders(root: Path) -> tuple[Entry, ...]:
+    """The folders below one that hold nothing at all, in a fixed order; no file tells of them."""
+    folders: dict[bytes, Entry] = {}
+    other: set[bytes] = set()
+    for e in _walk(os.fsencode(root)):
+        other.add(e.raw.rpartition(b"/")[0])
+        if e.fault:
+            other.add(e.raw)
+        elif e.kind == "folder":
+            folders[e.raw] = Entry(e.raw, 0, e.mtime_ns, "empty folder")
+    return tuple(folders[raw] for raw in sorted(folders.keys() - other))
+
+
 def _walk(root: bytes) -> Iterator[Entry]:
     """Everything below a folder, its folders too; one that cannot be listed comes again, with its fault."""
     waiting = [b""]

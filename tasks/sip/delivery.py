@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tasks.config.home import Home
@@ -13,7 +13,7 @@ from tasks.sip import archive
 from tasks.sip import bag as bags
 from tasks.sip.archive import Container, Room
 from tasks.sip.bag import Bag
-from tasks.sip.batch import Batch, BatchRefused, Entry, unfit
+from tasks.sip.batch import Batch, BatchRefused, Entry, empty_folders, unfit
 from tasks.sip.faults import Faults
 
 
@@ -21,7 +21,8 @@ from tasks.sip.faults import Faults
 class Delivery:
     """`entries` are to become originals; they, the bag's tag files and what came `beside` the bag lie below `root`.
 
-    `names` has the names that an archive gave otherwise, by place.
+    `names` has the names that an archive gave otherwise, by place; `empty` the folders without anything in them, where
+    the delivery came as a folder.
     """
 
     entries: tuple[Entry, ...]
@@ -30,6 +31,7 @@ class Delivery:
     container: Container | None = None
     beside: tuple[Entry, ...] = ()
     names: Mapping[bytes, bytes] = field(default_factory=dict)
+    empty: tuple[Entry, ...] = ()
 
     def path(self, entry: Entry) -> Path:
         """Where the bytes of an entry lie."""
@@ -53,7 +55,7 @@ def opened(batch: Batch, listed: tuple[Entry, ...], home: Home, room: Room) -> I
     """
     if not batch.packed:
         room([(os.fsdecode(entry.raw), entry.size) for entry in listed if not entry.kind], ())
-        yield _judged(Delivery(listed, batch.path))
+        yield _judged(Delivery(listed, batch.path, empty=empty_folders(batch.path)))
         return
     with archive.opened(batch.path, home, room) as unpacked:
         container, names = unpacked.container, unpacked.received
@@ -74,7 +76,9 @@ def _bag(whole: Delivery, root: bytes) -> Delivery:
         raise unfit("the bag holds no file")
     if faults.count:
         raise _refused(faults)
-    return Delivery(bag.payload, whole.root, bag, whole.container, beside)
+    payload = root + bags.PAYLOAD
+    empty = tuple(replace(e, raw=e.raw[len(payload) :]) for e in whole.empty if e.raw.startswith(payload))
+    return Delivery(bag.payload, whole.root, bag, whole.container, beside, empty=empty)
 
 
 def _refused(faults: Faults) -> BatchRefused:

@@ -30,6 +30,9 @@ from tasks.store.names import logical_path
 from tasks.store.ocfl import Store
 from tasks.store.stage import Stage, Staged
 
+EMPTY_LISTED = 10_000
+"""Of the empty folders of a delivery so many are named; all are counted."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ingested:
@@ -221,7 +224,8 @@ class Taking:
             return head
         self.stage.put_bytes(_json(asdict(about)), ABOUT, durable=False)  # the commit flushes it
         if self.new or renewed:
-            self.stage.put_bytes(_json(_manifest(entries)), f"{SUBMISSION}v{head + 1}.json", durable=False)
+            listed = _json(_manifest([*entries, *self.delivery.empty[:EMPTY_LISTED]]))
+            self.stage.put_bytes(listed, f"{SUBMISSION}v{head + 1}.json", durable=False)
             self._put_tags(head + 1)
         unfinished.mark(self.home, self.aip)
         # The AIP's lock is ours: the log has what it had, and what we wrote.
@@ -272,6 +276,8 @@ class Taking:
         changed = sum(path in self.head for path in self.new)
         counts = {"new": len(self.new) - changed, "changed": changed}
         counts["same"] = files - len(self.new) - len(self.troubles)
+        if self.delivery.empty:  # the list of the submission names them
+            counts["empty_folders"] = len(self.delivery.empty)
         detail = {"batch": self.batch.name, "delivery": shown(self.batch.path), "version": str(self.version + 1)}
         return detail | {name: str(count) for name, count in counts.items()}
 
