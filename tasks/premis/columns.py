@@ -166,6 +166,11 @@ def together(tables: Sequence[pa.Table]) -> pa.Table:
     return pa.concat_tables(tables, promote_options="default")
 
 
+def shared(schemas: Sequence[pa.Schema]) -> pa.Schema:
+    """The schema of what `together` makes of tables of these."""
+    return pa.unify_schemas(list(schemas), promote_options="default")
+
+
 # --- reading -------------------------------------------------------------------
 def of_aips(rows: pa.Table, aips: Collection[uuid.UUID]) -> pa.Table:
     """The rows of these AIPs."""

@@ -15,6 +15,7 @@ import hashlib
 import itertools
 import os
 import re
+import tempfile
 import time
 import uuid
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -22,13 +23,15 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import BinaryIO, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks.premis import columns
+from tasks.premis.merge import merged, sorted_pieces
 from tasks.premis.model import Ending, Event, EventType, Trouble
-from tasks.premis.parts import LogError, SealedDay, decode, encode, make, publish
+from tasks.premis.parts import ROW_GROUP, LogError, SealedDay, decode, encode, groups_of, make, publish, seal
 
 __all__ = [
     "LogError",
@@ -99,7 +102,8 @@ def _one(ids: Iterable[uuid.UUID]) -> str:
 def compact(root: Path, day: date) -> Path | None:
     """Seal the parts of a day that is over into one sorted file and remove them; returns it, None for a day without.
 
-    Late parts of a sealed day join it at the next call. Safe to kill at any point and to run twice at once. Raises
+    Late parts of a sealed day join it at the next call. However many events it has, few are in memory at once; as many
+    as it has lie on the disk meanwhile, beside the parts. Safe to kill at any point and to run twice at once. Raises
     ValueError for a day that is not over in UTC, LogError for a part that cannot be read (nothing is removed then).
     """
     if day >= datetime.now(UTC).date():
@@ -109,11 +113,16 @@ def compact(root: Path, day: date) -> Path | None:
         parts = _parts(folder)
         with _opened(target) as sealed:
             known = sealed.parts if sealed else frozenset()
-            tables = list(sealed.groups(None)) if sealed else []
         fresh = [part for part in parts if part.name not in known]
         if fresh:
-            rows = _sorted(columns.together([*tables, *(decode(part) for part in fresh)]))
-            publish(encode(rows, parts=[*known, *(part.name for part in fresh)]), target)
+            held = [*([target] if sealed else []), *fresh]
+            rows = itertools.chain.from_iterable(map(groups_of, held))
+            # What lies there has no name: a kill leaves nothing of it.
+            with tempfile.TemporaryFile(dir=target.parent) as beside:
+                pieces = sorted_pieces(rows, ROW_GROUP, cast("BinaryIO", beside))
+                schema, count = columns.shared([p.schema for p in pieces]), sum(p.count for p in pieces)
+                names = known.union(part.name for part in fresh)
+                seal(merged(pieces, schema, ROW_GROUP), schema, count, names, target)
         _remove(folder, parts)
         _sweep(target.parent)
     return target if target.exists() else None
@@ -133,14 +142,6 @@ def _alone(root: Path) -> Iterator[None]:
     with (folder / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
-
-
-def _sorted(rows: pa.Table) -> pa.Table:
-    """The rows by AIP, object and time: one file's history lies together."""
-    keys = {name: rows.column(name).cast(pa.binary(16)) for name in ("aip_id", "object_id")}
-    keys |= {name: rows.column(name) for name in ("event_datetime", "seq")}
-    order = pc.sort_indices(pa.table(keys), sort_keys=[(name, "ascending") for name in keys])
-    return rows.take(order)
 
 
 def _remove(folder: Path, parts: Iterable[Path]) -> None:

@@ -11,7 +11,7 @@ import functools
 import json
 import os
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,7 +22,8 @@ import pyarrow.parquet as pq
 from tasks.premis.model import EventType
 
 _HELD = b"perenne.parts"
-_ROW_GROUP = 20_480
+ROW_GROUP = 20_480
+"""How many rows lie together in a file."""
 
 
 class LogError(Exception):
@@ -30,28 +31,47 @@ class LogError(Exception):
 
 
 # --- writing -------------------------------------------------------------------
-def encode(rows: pa.Table, *, parts: Sequence[str] = ()) -> bytes:
-    """The rows as one Parquet file. With `parts`, the names it stands for, it is a sealed day with a bloom filter."""
-    blooms = {"object_id": {"ndv": max(1, min(rows.num_rows, _ROW_GROUP)), "fpp": 0.01}} if parts else None
-    # An event's id occurs once: a dictionary of it would hold everything twice.
-    dictionary = [column.name for column in rows.schema if column.name != "event_id"]
+def encode(rows: pa.Table) -> bytes:
+    """The rows as one Parquet file."""
     sink = pa.BufferOutputStream()
-    with pq.ParquetWriter(
-        sink, rows.schema, compression="zstd", use_dictionary=dictionary, bloom_filter_options=blooms
-    ) as writer:
-        writer.write_table(rows, row_group_size=_ROW_GROUP)
-        if parts:
-            writer.add_key_value_metadata({_HELD: json.dumps(sorted(parts)).encode()})
+    with _writer(sink, rows.schema) as writer:
+        writer.write_table(rows, row_group_size=ROW_GROUP)
     content: bytes = sink.getvalue().to_pybytes()
     return content
 
 
 def publish(content: bytes, target: Path) -> Path:
     """Let `target` appear at once, whole and durable, its folders made as needed; a kill leaves nothing or all."""
+    with _appearing(target) as file:
+        file.write(content)
+    return target
+
+
+def seal(groups: Iterable[pa.Table], schema: pa.Schema, count: int, parts: Collection[str], target: Path) -> Path:
+    """Let a sealed day appear as `publish` does: its row groups, `count` rows in all, and the names it stands for.
+
+    It has a bloom filter. Each row group is written as it comes.
+    """
+    blooms = {"object_id": {"ndv": max(1, min(count, ROW_GROUP)), "fpp": 0.01}}
+    with _appearing(target) as file, _writer(file, schema, bloom_filter_options=blooms) as writer:
+        for rows in groups:
+            writer.write_table(rows, row_group_size=ROW_GROUP)
+        writer.add_key_value_metadata({_HELD: json.dumps(sorted(parts)).encode()})
+    return target
+
+
+def _writer(sink: object, schema: pa.Schema, **more: object) -> pq.ParquetWriter:
+    # An event's id occurs once: a dictionary of it would hold everything twice.
+    dictionary = [column.name for column in schema if column.name != "event_id"]
+    return pq.ParquetWriter(sink, schema, compression="zstd", use_dictionary=dictionary, **more)
+
+
+@contextlib.contextmanager
+def _appearing(target: Path) -> Iterator[BinaryIO]:
     temporary, handle = _temporary(target)
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         temporary.rename(target)
@@ -60,7 +80,6 @@ def publish(content: bytes, target: Path) -> Path:
         raise
     _fsync(target.parent)
     _fsync(target.parent.parent)  # who made the folder may have been killed before its name was safe
-    return target
 
 
 def make(folder: Path) -> None:
@@ -115,6 +134,16 @@ def decode(part: Path | bytes, kind: EventType | None = None, only: Sequence[str
         if isinstance(error, FileNotFoundError):
             raise
         raise LogError(f"{'these bytes' if isinstance(part, bytes) else part}: {error}") from error
+
+
+def groups_of(part: Path) -> Iterator[pa.Table]:
+    """All rows of one file, a row group at a time. Raises LogError when the file is broken."""
+    try:
+        with pq.ParquetFile(part) as file:
+            for number in range(file.num_row_groups):
+                yield file.read_row_group(number, use_threads=False)  # each thread keeps memory of its own
+    except (pa.ArrowException, OSError) as error:
+        raise LogError(f"{part}: {error}") from error
 
 
 class SealedDay:
