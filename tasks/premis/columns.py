@@ -172,10 +172,10 @@ def shared(schemas: Sequence[pa.Schema]) -> pa.Schema:
 
 
 # --- reading -------------------------------------------------------------------
-def of_aips(rows: pa.Table, aips: Collection[uuid.UUID]) -> pa.Table:
-    """The rows of these AIPs."""
+def is_of(rows: pa.Table, aips: Collection[uuid.UUID]) -> pa.ChunkedArray:
+    """Of each row, whether it is one of these AIPs'."""
     wanted = pa.array([aip.bytes for aip in aips], pa.binary(16))
-    return rows.filter(pc.is_in(rows.column("aip_id").cast(pa.binary(16)), value_set=wanted))
+    return pc.is_in(rows.column("aip_id").cast(pa.binary(16)), value_set=wanted)
 
 
 def of_path(rows: pa.Table, path: str) -> pa.Table:

@@ -31,7 +31,19 @@ import pyarrow.compute as pc
 from tasks.premis import columns
 from tasks.premis.merge import merged, sorted_pieces
 from tasks.premis.model import Ending, Event, EventType, Trouble
-from tasks.premis.parts import ROW_GROUP, LogError, SealedDay, decode, encode, groups_of, make, publish, seal
+from tasks.premis.parts import (
+    ROW_GROUP,
+    LogError,
+    SealedDay,
+    Wanted,
+    decode,
+    encode,
+    groups_of,
+    make,
+    publish,
+    rows_of,
+    seal,
+)
 
 __all__ = [
     "LogError",
@@ -281,16 +293,11 @@ def _when(event: Event) -> tuple[datetime, int]:
     return (event.time, event.seq)
 
 
-Wanted = frozenset[uuid.UUID] | None
-"""Which AIPs are asked for; None: all."""
-
-
 def _tables(
     root: Path, aips: Wanted, kind: EventType | None = None, only: Sequence[str] | None = None
 ) -> Iterator[pa.Table]:
     for day in _days(root):
-        for rows in _day(root, day, aips, kind, only):
-            yield rows if aips is None else columns.of_aips(rows, aips)
+        yield from _day(root, day, aips, kind, only)
 
 
 def _days(root: Path) -> list[date]:
@@ -317,7 +324,7 @@ def _day(
             known = sealed.parts if sealed else frozenset()
             wanted = [part for part in _parts(folder, owners) if part.name not in known]
             try:
-                loose = [decode(part, kind, only) for part in wanted]
+                loose = [rows for part in wanted for rows in rows_of(part, aips, kind, only)]
             except FileNotFoundError:
                 continue
             if not (sealed.still(path) if sealed else not path.exists()):

@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from tasks.premis import columns
 from tasks.premis.model import EventType
 
 _HELD = b"perenne.parts"
@@ -119,21 +120,29 @@ def _fsync(folder: Path) -> None:
 
 
 # --- reading -------------------------------------------------------------------
-def decode(part: Path | bytes, kind: EventType | None = None, only: Sequence[str] | None = None) -> pa.Table:
-    """All rows of one file, or those of one type; `only` names the columns that are read of all rows.
+Wanted = frozenset[uuid.UUID] | None
+"""Which AIPs are asked for; None: all."""
 
-    Raises FileNotFoundError, or LogError when the file is broken.
-    """
-    source = pa.BufferReader(part) if isinstance(part, bytes) else part
+
+def decode(part: Path | bytes) -> pa.Table:
+    """All rows of one file. Raises LogError when it is broken."""
     try:
-        file = pq.ParquetFile(source)
-        if kind is None:
-            return file.read(columns=only)
-        return _of_kind(file, range(file.metadata.num_row_groups), kind)
+        return pq.ParquetFile(pa.BufferReader(part) if isinstance(part, bytes) else part).read()
+    except (pa.ArrowException, OSError) as error:
+        raise LogError(f"{'these bytes' if isinstance(part, bytes) else part}: {error}") from error
+
+
+def rows_of(
+    part: Path, aips: Wanted, kind: EventType | None = None, only: Sequence[str] | None = None
+) -> list[pa.Table]:
+    """What `SealedDay.groups` gives, of a part. Raises FileNotFoundError, or LogError when the file is broken."""
+    try:
+        with pq.ParquetFile(part) as file:
+            return list(_groups(file, aips, kind, only))
     except (pa.ArrowException, OSError) as error:
         if isinstance(error, FileNotFoundError):
             raise
-        raise LogError(f"{'these bytes' if isinstance(part, bytes) else part}: {error}") from error
+        raise LogError(f"{part}: {error}") from error
 
 
 def groups_of(part: Path) -> Iterator[pa.Table]:
@@ -166,36 +175,46 @@ class SealedDay:
         return path.stat().st_ino == self._inode
 
     def groups(
-        self, aips: frozenset[uuid.UUID] | None, kind: EventType | None = None, only: Sequence[str] | None = None
+        self, aips: Wanted, kind: EventType | None = None, only: Sequence[str] | None = None
     ) -> Iterator[pa.Table]:
-        """The row groups that can hold one of the AIPs (or all), one at a time; their rows of one type, or all.
+        """The rows of the AIPs (or all), or those of one type among them, a row group at a time.
 
         `only` names the columns that are read of all rows.
         """
-        metadata = self._parquet.metadata
-        names = [metadata.schema.column(leaf).path for leaf in range(metadata.num_columns)]
-        leaf = names.index("aip_id")
-        wanted = None if aips is None else sorted(aip.bytes for aip in aips)
-        for number in range(metadata.num_row_groups):
-            found = metadata.row_group(number).column(leaf).statistics
-            if wanted is None or found is None or not found.has_min_max or _any(wanted, found.min, found.max):
-                if kind is None:
-                    yield self._parquet.read_row_group(number, columns=only)
-                else:
-                    yield _of_kind(self._parquet, [number], kind)
+        yield from _groups(self._parquet, aips, kind, only)
 
 
-def _of_kind(file: pq.ParquetFile, groups: Iterable[int], kind: EventType) -> pa.Table:
-    """The rows of one type; where a group has none, only the column that tells the type is read."""
-    found = [pa.Table.from_batches([], schema=file.schema_arrow)]
-    for number in groups:
-        mask = pc.equal(file.read_row_group(number, columns=["event_type"]).column(0), kind.value)
-        if pc.any(mask).as_py():
-            found.append(file.read_row_group(number).filter(mask))
-    return pa.concat_tables(found)
+def _groups(
+    file: pq.ParquetFile, aips: Wanted, kind: EventType | None, only: Sequence[str] | None
+) -> Iterator[pa.Table]:
+    """Of a row group that has none of the rows, only the column that tells so is read, if that.
+
+    The statistics of a day with few AIPs span nearly all ids, so that they alone say little.
+    """
+    for number in range(file.num_row_groups):
+        if not _may_hold(file.metadata.row_group(number), aips):
+            continue
+        mask = None
+        if aips is not None:
+            mask = columns.is_of(file.read_row_group(number, columns=["aip_id"], use_threads=False), aips)
+        if kind is not None and (mask is None or pc.any(mask).as_py()):
+            kinds = file.read_row_group(number, columns=["event_type"], use_threads=False).column(0)
+            found = pc.equal(kinds, kind.value)
+            mask = found if mask is None else pc.and_(mask, found)
+        if mask is None:
+            yield file.read_row_group(number, columns=only)
+        elif pc.any(mask).as_py():
+            yield file.read_row_group(number, columns=only).filter(mask)
 
 
-def _any(wanted: Sequence[bytes], least: bytes, most: bytes) -> bool:
-    """Whether one of the sorted values lies in the range."""
-    at = bisect.bisect_left(wanted, least)
-    return at < len(wanted) and wanted[at] <= most
+def _may_hold(group: pq.RowGroupMetaData, aips: Wanted) -> bool:
+    """Whether one of the AIPs lies between the least and the most of a row group, as far as it tells these."""
+    if aips is None:
+        return True
+    leaves = (group.column(number) for number in range(group.num_columns))
+    found = next(leaf for leaf in leaves if leaf.path_in_schema == "aip_id").statistics
+    if found is None or not found.has_min_max:
+        return True
+    wanted = sorted(aip.bytes for aip in aips)
+    at = bisect.bisect_left(wanted, found.min)
+    return at < len(wanted) and wanted[at] <= found.max

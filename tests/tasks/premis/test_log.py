@@ -110,6 +110,54 @@ def test_history_tells_of_a_file_as_source_and_as_product_oldest_first(tmp_path)
     assert log.history(tmp_path, uuid.uuid4(), made.path) == []
 
 
+def spanned(root: Path) -> uuid.UUID:
+    """An AIP of which only a late part tells, while a sealed day holds AIPs on both sides of it."""
+    for aip in (uuid.UUID(int=1), uuid.UUID(int=2**128 - 1)):
+        log.append([event(1, aip=aip)], root, name="n")
+    log.compact(root, DAY)
+    log.append([event(2), event(3, aip=uuid.UUID(int=3))], root, name="n")
+    return AIP
+
+
+def test_history_is_told_past_a_day_that_holds_only_aips_on_both_sides_of_this_one(tmp_path):
+    assert [e.seq for e in log.history(tmp_path, spanned(tmp_path), "originals/báo-cáo.doc")] == [2]
+    assert log.history(tmp_path, uuid.UUID(int=2), "originals/báo-cáo.doc") == []
+
+
+def test_of_a_day_without_the_aip_nothing_is_read_but_the_ids_of_its_aips(tmp_path):
+    aip = spanned(tmp_path)
+    sealed = tmp_path / "events" / "day" / "2024-11-21.parquet"
+    group, data = pq.read_metadata(sealed).row_group(0), bytearray(sealed.read_bytes())
+    for leaf in (group.column(n) for n in range(group.num_columns)):
+        if leaf.path_in_schema != "aip_id":
+            start = leaf.dictionary_page_offset or leaf.data_page_offset
+            data[start : start + leaf.total_compressed_size] = b"\xff" * leaf.total_compressed_size
+    sealed.write_bytes(data)
+    assert [e.seq for e in log.read(tmp_path, aip=aip)] == [2]
+    assert [e.seq for e in log.history(tmp_path, aip, "originals/báo-cáo.doc")] == [2]
+
+
+@given(
+    st.lists(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 2)), min_size=1, max_size=5), max_size=5),
+    st.sets(st.integers(0, 7)),
+    st.booleans(),
+)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_what_is_read_of_some_aips_is_what_the_whole_log_has_of_them(tmp_path_factory, parts_, some, sealed):
+    root, numbers = tmp_path_factory.mktemp("log"), iter(range(100))
+    for rows in parts_:
+        days = {day: [a for a, d in rows if d == day] for day in range(3)}
+        for day, aips in days.items():
+            if aips:
+                at = START + timedelta(days=day)
+                log.append([event(next(numbers), aip=uuid.UUID(int=a), time=at) for a in aips], root, name="n")
+    for day in log.open_days(root)[:2] if sealed else ():
+        log.compact(root, day)
+    asked = {uuid.UUID(int=a) for a in some}
+    everything = sorted(log.read(root), key=lambda e: (e.time, e.seq))
+    assert log.read_many(root, asked) == {aip: [e for e in everything if e.aip == aip] for aip in asked}
+
+
 # --- settled --------------------------------------------------------------------
 KEY = ("originals/báo-cáo.doc", "doc-2u", "q")
 
