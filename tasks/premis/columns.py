@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -215,6 +216,27 @@ def _event(row: Row) -> Event:
         objects=tuple(_linked(o) for o in row.get("objects") or ()),
         measures=tuple(Measure(m["name"], m["value"], m["unit"] or "") for m in row.get("measures") or ()),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """How an act on an AIP ended and when: an event without its agents, its objects and its measures."""
+
+    aip: uuid.UUID
+    time: datetime
+    seq: int
+    outcome: Outcome
+    detail: Mapping[str, str]
+
+
+BRIEF = ("aip_id", "event_datetime", "seq", "outcome", "outcome_detail")
+"""The columns that `briefs` needs: about a tenth of what a row takes to read."""
+
+
+def briefs(rows: pa.Table) -> Iterator[Brief]:
+    """The events of a table in its order, in brief."""
+    for aip, time, seq, outcome, detail in zip(*(rows.column(name).to_pylist() for name in BRIEF), strict=True):
+        yield Brief(_uuid(aip), time.astimezone(UTC), seq, Outcome(outcome), json.loads(detail or "{}"))
 
 
 def _linked(row: Row) -> LinkedObject:

@@ -29,6 +29,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks.premis import columns
+from tasks.premis.columns import Brief
 from tasks.premis.merge import merged, sorted_pieces
 from tasks.premis.model import Ending, Event, EventType, Trouble
 from tasks.premis.parts import (
@@ -195,16 +196,16 @@ def read_many(root: Path, aips: Collection[uuid.UUID]) -> dict[uuid.UUID, list[E
     return {aip: in_order(events) for aip, events in found.items()}
 
 
-def latest(root: Path, kind: EventType, *, closing: str) -> dict[uuid.UUID, Event]:
+def latest(root: Path, kind: EventType, *, closing: str) -> dict[uuid.UUID, Brief]:
     """The last event of a type that has the detail `closing`, for each AIP that has one.
 
-    An event that is not `believed` is passed over: it would win over all that is found until then. Of rows of other
-    types only the column that tells the type is read. Raises LogError.
+    An event that is not `believed` is passed over: it would win over all that is found until then. All of the log is
+    asked, so no column is read that is not needed. Raises LogError.
     """
     now = datetime.now(UTC)
-    found: dict[uuid.UUID, Event] = {}
-    for rows in _tables(root, None, kind):
-        for event in columns.events(rows):
+    found: dict[uuid.UUID, Brief] = {}
+    for rows in _tables(root, None, kind, columns.BRIEF):
+        for event in columns.briefs(rows):
             if closing not in event.detail or not believed(event, now):
                 continue
             if event.aip not in found or _when(event) > _when(found[event.aip]):
@@ -284,12 +285,12 @@ def in_order(events: Iterable[Event]) -> list[Event]:
     return sorted(events, key=lambda event: (believed(event, now), *_when(event)))
 
 
-def believed(event: Event, now: datetime) -> bool:
+def believed(event: Event | Brief, now: datetime) -> bool:
     """Whether its date can be true: where it is more than a day ahead of the clock, a clock that was wrong gave it."""
     return event.time - now <= AHEAD
 
 
-def _when(event: Event) -> tuple[datetime, int]:
+def _when(event: Event | Brief) -> tuple[datetime, int]:
     return (event.time, event.seq)
 
 

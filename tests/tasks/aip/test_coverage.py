@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -211,6 +212,27 @@ def test_the_last_check_of_each_aip_is_found_among_parts_and_sealed_days(tmp_pat
         found = log.latest(tmp_path, EventType.FIXITY, closing="bytes")
         assert {aip: e.detail["bytes"] for aip, e in found.items()} == {checks[0].aip: "3"}
         log.compact(tmp_path, checks[0].time.date())
+
+
+def test_when_an_aip_was_last_checked_is_found_without_its_files_and_agents_being_read(tmp_path: Path) -> None:
+    check = event(1, kind=EventType.FIXITY, detail={"bytes": "7"})
+    log.append([event(0), check], tmp_path, name="a")
+    sealed = log.compact(tmp_path, check.time.date())
+    assert sealed is not None
+    group, data = pq.read_metadata(sealed).row_group(0), bytearray(sealed.read_bytes())
+    for leaf in (group.column(n) for n in range(group.num_columns)):
+        if leaf.path_in_schema.startswith(("agents", "objects", "measures")):
+            start = leaf.dictionary_page_offset or leaf.data_page_offset
+            data[start : start + leaf.total_compressed_size] = b"\xff" * leaf.total_compressed_size
+    sealed.write_bytes(data)
+    (found,) = log.latest(tmp_path, EventType.FIXITY, closing="bytes").values()
+    assert (found.aip, found.time, found.seq, found.outcome, found.detail) == (
+        check.aip,
+        check.time,
+        check.seq,
+        check.outcome,
+        check.detail,
+    )
 
 
 @pytest.mark.parametrize("ahead", [timedelta(hours=20), timedelta(days=3650)])
