@@ -184,13 +184,13 @@ def read(root: Path, *, aip: uuid.UUID | None = None) -> Iterator[Event]:
         yield from columns.events(rows)
 
 
-def read_many(root: Path, aips: Collection[uuid.UUID]) -> dict[uuid.UUID, list[Event]]:
+def read_many(root: Path, aips: Collection[uuid.UUID], kind: EventType | None = None) -> dict[uuid.UUID, list[Event]]:
     """The events of each of the AIPs, oldest first, in one pass over the log; an AIP without events has an empty list.
 
-    Raises LogError when a file of the log is broken.
+    Those of one type only, if it is named. Raises LogError when a file of the log is broken.
     """
     found: dict[uuid.UUID, list[Event]] = {aip: [] for aip in aips}
-    for rows in _tables(root, frozenset(aips)):
+    for rows in _tables(root, frozenset(aips), kind):
         for event in columns.events(rows):
             found[event.aip].append(event)
     return {aip: in_order(events) for aip, events in found.items()}

@@ -95,7 +95,7 @@ def refusals(home: Home, batches: Iterable[str]) -> dict[str, Row]:
     """
     names, store = {aip_id(name): name for name in batches}, opened(home)
     found = {}
-    for aip, events in log.read_many(home.log, names).items():
+    for aip, events in log.read_many(home.log, names, EventType.INGESTION).items():
         if _refusal(events) is not None and (last := _refusal(_with_its_own(store, aip, events))) is not None:
             found[names[aip]] = row(replace(last, ending=Ending.FAILED), None)
     return found

@@ -78,8 +78,8 @@ def _nothing(batch: Batch, done: Sequence[Ingested], home: Home, run: uuid.UUID)
     """There is no AIP: not one of the things that came could be stored. Each was recorded where it was new."""
     first, count = done[0].troubles[0], sum(len(one.troubles) for one in done)
     why = f"nothing in it could be stored. First of {count}: {codes.message(first.code, first.detail)}"
-    events = log.read_many(home.log, [one.aip for one in done])
-    new = any(e.run == run and e.type is EventType.INGESTION for some in events.values() for e in some)
+    arrivals = log.read_many(home.log, [one.aip for one in done], EventType.INGESTION)
+    new = any(e.run == run for some in arrivals.values() for e in some)
     return Refused(batch.name, why, first.code, not new)
 
 

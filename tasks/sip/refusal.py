@@ -94,8 +94,8 @@ def withdraw(batch: Batch, home: Home, run: uuid.UUID, began: float) -> None:
 
 
 def _last(batch: Batch, home: Home) -> Event | None:
-    events = log.read_many(home.log, [batch.aip])[batch.aip]
-    return next((e for e in reversed(events) if e.type is EventType.INGESTION), None)
+    arrivals = log.read_many(home.log, [batch.aip], EventType.INGESTION)[batch.aip]
+    return arrivals[-1] if arrivals else None
 
 
 def _append(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import subprocess
@@ -17,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tasks.premis import columns, log, parts
-from tasks.premis.model import Ending, LinkedObject, Outcome, object_id
+from tasks.premis.model import Ending, EventType, LinkedObject, Outcome, object_id
 from tests.tasks.premis.events import AIP, EVENTS, RUN, START, event, master
 
 DAY = START.date()
@@ -141,21 +142,24 @@ def test_of_a_day_without_the_aip_nothing_is_read_but_the_ids_of_its_aips(tmp_pa
     st.lists(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 2)), min_size=1, max_size=5), max_size=5),
     st.sets(st.integers(0, 7)),
     st.booleans(),
+    st.sampled_from([None, EventType.INGESTION]),
 )
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_what_is_read_of_some_aips_is_what_the_whole_log_has_of_them(tmp_path_factory, parts_, some, sealed):
-    root, numbers = tmp_path_factory.mktemp("log"), iter(range(100))
+def test_what_is_read_of_some_aips_is_what_the_whole_log_has_of_them(tmp_path_factory, parts_, some, sealed, kind):
+    root, numbers, kinds = tmp_path_factory.mktemp("log"), iter(range(100)), itertools.cycle(EventType)
     for rows in parts_:
         days = {day: [a for a, d in rows if d == day] for day in range(3)}
         for day, aips in days.items():
             if aips:
                 at = START + timedelta(days=day)
-                log.append([event(next(numbers), aip=uuid.UUID(int=a), time=at) for a in aips], root, name="n")
+                acts = [event(next(numbers), aip=uuid.UUID(int=a), time=at, kind=next(kinds)) for a in aips]
+                log.append(acts, root, name="n")
     for day in log.open_days(root)[:2] if sealed else ():
         log.compact(root, day)
     asked = {uuid.UUID(int=a) for a in some}
     everything = sorted(log.read(root), key=lambda e: (e.time, e.seq))
-    assert log.read_many(root, asked) == {aip: [e for e in everything if e.aip == aip] for aip in asked}
+    wanted = [e for e in everything if kind in (None, e.type)]
+    assert log.read_many(root, asked, kind) == {aip: [e for e in wanted if e.aip == aip] for aip in asked}
 
 
 # --- settled --------------------------------------------------------------------
