@@ -70,9 +70,13 @@ def _taken(home: Home, descriptor: int, run: uuid.UUID) -> bool:
 @contextlib.contextmanager
 def _naming(home: Home) -> Iterator[None]:
     """Taking a lock and writing who took it, as one act: nobody finds a lock held under the name of a former holder."""
-    with (_folder(home) / "naming").open("ab") as one_at_a_time:
-        fcntl.flock(one_at_a_time, fcntl.LOCK_EX)
+    # For reading: who may only look, such as at `status`, waits here, too.
+    descriptor = os.open(_folder(home) / "naming", os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
+    finally:
+        os.close(descriptor)
 
 
 def _read(text: bytes) -> Holder | None:

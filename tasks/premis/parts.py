@@ -124,10 +124,10 @@ Wanted = frozenset[uuid.UUID] | None
 """Which AIPs are asked for; None: all."""
 
 
-def decode(part: Path | bytes) -> pa.Table:
-    """All rows of one file. Raises LogError when it is broken."""
+def decode(part: Path | bytes, only: Sequence[str] | None = None) -> pa.Table:
+    """All rows of one file; `only` names the columns that are read. Raises LogError when it is broken."""
     try:
-        return pq.ParquetFile(pa.BufferReader(part) if isinstance(part, bytes) else part).read()
+        return pq.ParquetFile(pa.BufferReader(part) if isinstance(part, bytes) else part).read(columns=only)
     except (pa.ArrowException, OSError) as error:
         raise LogError(f"{'these bytes' if isinstance(part, bytes) else part}: {error}") from error
 
