@@ -159,7 +159,7 @@ class SealedDay:
     """An open sealed day; what was opened stays readable when a newer one takes its name."""
 
     def __init__(self, file: BinaryIO) -> None:
-        self._inode = os.fstat(file.fileno()).st_ino
+        self._inode, self._name = os.fstat(file.fileno()).st_ino, file.name
         try:
             self._parquet = pq.ParquetFile(file)
         except (pa.ArrowException, OSError) as error:
@@ -179,9 +179,12 @@ class SealedDay:
     ) -> Iterator[pa.Table]:
         """The rows of the AIPs (or all), or those of one type among them, a row group at a time.
 
-        `only` names the columns that are read of all rows.
+        `only` names the columns that are read of all rows. Raises LogError when a row group is broken.
         """
-        yield from _groups(self._parquet, aips, kind, only)
+        try:
+            yield from _groups(self._parquet, aips, kind, only)
+        except (pa.ArrowException, OSError) as error:
+            raise LogError(f"{self._name}: {error}") from error
 
 
 def _groups(

@@ -273,6 +273,24 @@ def test_a_broken_part_is_named_and_nothing_is_removed(tmp_path):
         list(log.read(tmp_path))
 
 
+def test_a_sealed_day_whose_rows_are_damaged_is_named_by_whoever_reads_or_seals_it(tmp_path):
+    seal_me(tmp_path)
+    sealed = log.compact(tmp_path, DAY)
+    column, data = pq.read_metadata(sealed).row_group(0).column(0), bytearray(sealed.read_bytes())
+    data[column.data_page_offset : column.data_page_offset + column.total_compressed_size] = bytes(
+        column.total_compressed_size
+    )
+    sealed.write_bytes(data)
+    part = log.append([event(99)], tmp_path, name="late")
+    for ask in (log.read(tmp_path), log.read(tmp_path, aip=AIP)):
+        with pytest.raises(log.LogError, match=r"2024-11-21\.parquet"):
+            list(ask)
+    with pytest.raises(log.LogError, match=r"2024-11-21\.parquet"):
+        log.compact(tmp_path, DAY)
+    assert part.exists()
+    assert sealed.read_bytes() == data
+
+
 @pytest.mark.slow
 def test_readers_see_each_event_once_while_a_day_is_sealed(tmp_path):
     before = seal_me(tmp_path)
