@@ -68,9 +68,8 @@ def pack(
     _put_premis(stage, ledger.id, events, f"metadata/premis/v{number}.xml")
     if missing := sorted(set(keep) - set(stage.entries())):
         raise StoreError(f"{ledger.id}: {len(missing)} of {len(keep)} files are not in the stage, first {missing[0]}")
-    for path in set(stage.entries()) - set(keep):
-        if not path.startswith("metadata/"):
-            stage.drop(path)
+    left = set(stage.entries()) - set(keep)
+    stage.drop(path for path in left if not path.startswith("metadata/"))
     return store.commit(
         ledger.id,
         stage,

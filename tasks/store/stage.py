@@ -11,7 +11,7 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -83,11 +83,12 @@ class Stage:
         if self.folder.is_dir():
             disk.sync_file_system(self.folder)
 
-    def drop(self, logical: str) -> None:
-        """Take a path off the stage; nothing happens when it is not there."""
-        if known := self.entries().get(logical):
-            self._note({"drop": logical, "sha512": known.sha512}, durable=True)
-        self._known.pop(logical, None)
+    def drop(self, paths: Iterable[str]) -> None:
+        """Take paths off the stage; nothing happens for those that are not there."""
+        wanted = set(paths)
+        self._drop([one for one in self.entries().values() if one.logical in wanted], durable=True)
+        for path in wanted:
+            self._known.pop(path, None)
 
     def entries(self) -> Mapping[str, Staged]:
         """What waits, by logical path, as the disk has it now: also what a killed run left behind."""
@@ -138,10 +139,10 @@ class Stage:
 
     def settle(self, head: Mapping[str, str]) -> None:
         """Drop what the head has already (logical path to SHA-512): the leavings of a kill right after a commit."""
-        for staged in self.entries().values():
-            if head.get(staged.logical) == staged.sha512:
-                self._note({"drop": staged.logical, "sha512": staged.sha512}, durable=False)
-                self._known.pop(staged.logical, None)
+        had = [one for one in self.entries().values() if head.get(one.logical) == one.sha512]
+        self._drop(had, durable=False)
+        for staged in had:
+            self._known.pop(staged.logical, None)
 
     def _lock(self, *, wait: bool) -> int | None:
         while True:
@@ -187,7 +188,7 @@ class Stage:
         if durable:
             disk.sync_folder(self._files)
         staged = Staged(logical, found.sha256, found.sha512, found.size, path, self.run)
-        self._note({name: getattr(staged, name) for name in _COLUMNS}, durable=durable)
+        self._note([{name: getattr(staged, name) for name in _COLUMNS}], durable=durable)
         self._known[logical] = staged
         return staged
 
@@ -197,9 +198,15 @@ class Stage:
                 disk.sync_file(path)
         return known
 
-    def _note(self, line: Mapping[str, str | int], *, durable: bool) -> None:
-        # The newline in front parts this line from one that a kill tore.
-        data = b"\n" + json.dumps(line, ensure_ascii=True, separators=(",", ":")).encode() + b"\n"
+    def _drop(self, some: Iterable[Staged], *, durable: bool) -> None:
+        # Of many with one read and one flush of the journal: it is as long as what a killed run left.
+        if lines := [{"drop": one.logical, "sha512": one.sha512} for one in some]:
+            self._note(lines, durable=durable)
+
+    def _note(self, lines: Sequence[Mapping[str, str | int]], *, durable: bool) -> None:
+        # The newline in front parts these lines from one that a kill tore.
+        told = "\n".join(json.dumps(line, ensure_ascii=True, separators=(",", ":")) for line in lines)
+        data = f"\n{told}\n".encode()
         descriptor = os.open(self._journal, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
             disk.write_all(descriptor, data)

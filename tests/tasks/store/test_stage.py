@@ -106,8 +106,22 @@ def test_a_product_whose_bytes_are_lost_does_not_count(stage, harm):
 def test_a_dropped_path_is_gone_and_other_paths_with_its_bytes_stay(stage):
     stage.put_bytes(b"same", "a")
     kept = stage.put_bytes(b"same", "b")
-    stage.drop("a")
-    assert dict(stage.entries()) == {"b": kept}
+    stage.drop(["a", "never there"])
+    assert dict(stage.entries()) == dict(Stage(stage.folder, uuid.uuid4()).entries()) == {"b": kept}
+
+
+def test_to_drop_many_paths_reads_the_journal_no_oftener_than_to_drop_one(stage):
+    def read() -> int:
+        """Bytes that this process has read so far, as the kernel counts them."""
+        return int(Path("/proc/self/io").read_text().split()[1])
+
+    for number in range(300):
+        stage.put_bytes(b"left by a kill", str(number), durable=False)
+    kept = stage.entries()["299"]
+    journal, before = (stage.folder / "journal").stat().st_size, read()
+    stage.drop(str(number) for number in range(299))
+    assert read() - before < 2 * journal
+    assert dict(stage.entries()) == {"299": kept}
 
 
 def test_settling_leaves_what_the_head_does_not_have(stage):
