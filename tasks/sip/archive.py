@@ -36,8 +36,8 @@ _ROUNDED = 64 << 10  # that a small file may take on disk
 _BYTES_A_S = 5e6  # the slowest that unpacking may be: xz on a busy machine
 
 
-Room = Callable[[Sizes, Sizes], None]
-"""Asked for room for files in the store, and for what is kept in the work folder until then. Raises Trouble."""
+Room = Callable[[Sizes, Sizes], contextlib.AbstractContextManager[None]]
+"""Room for files in the store, and for what is kept in the work folder within the block. Raises Trouble."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,21 +73,17 @@ def opened(path: Path, home: Home, room: Room) -> Iterator[Unpacked]:
     """
     door = shared(home.work, (home.store, home.inbox))
     before = path.stat()
-    owned = Owned(home.work / "unpacked")
-    folder = owned.path
-    try:
-        found, plain = _members(path, door, home.settings())
-        files = [(os.fsdecode(m.entry.raw), m.entry.size) for m in found if not m.entry.kind]
-        room(files, [*files, (path.name, plain)] if plain else files)
-        wrong = _unpack(path, found, plain, folder, door)
+    found, plain = _members(path, door, home.settings())
+    files = [(os.fsdecode(m.entry.raw), m.entry.size) for m in found if not m.entry.kind]
+    meanwhile = [*files, (path.name, plain)] if plain else files
+    with room(files, meanwhile), contextlib.closing(Owned(home.work / "unpacked")) as owned:
+        wrong = _unpack(path, found, plain, owned.path, door)
         container = _digested(path)
         after = path.stat()
         if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
             raise BatchRefused("source-changing", [])
         received = {m.entry.place: m.received for m in found if m.received}
-        yield Unpacked(container, tuple(sorted(_told(found, wrong, folder))), folder, received)
-    finally:
-        owned.close()
+        yield Unpacked(container, tuple(sorted(_told(found, wrong, owned.path))), owned.path, received)
 
 
 def _members(path: Path, door: Door, settings: Settings) -> tuple[list[Member], int]:

@@ -54,8 +54,8 @@ def opened(batch: Batch, listed: tuple[Entry, ...], home: Home, room: Room) -> I
     is unpacked), and raises Trouble when that is too much for our disks. Raises BatchRefused with all that is wrong.
     """
     if not batch.packed:
-        room([(os.fsdecode(entry.raw), entry.size) for entry in listed if not entry.kind], ())
-        yield _judged(Delivery(listed, batch.path, empty=empty_folders(batch.path)))
+        with room([(os.fsdecode(entry.raw), entry.size) for entry in listed if not entry.kind], ()):
+            yield _judged(Delivery(listed, batch.path, empty=empty_folders(batch.path)))
         return
     with archive.opened(batch.path, home, room) as unpacked:
         container, names = unpacked.container, unpacked.received

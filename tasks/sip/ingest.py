@@ -105,7 +105,7 @@ def ingest(
                 raise known
             if parts and refusal.read(seen).get("listing") == _with_store(digest, parts):
                 return tuple(Ingested(batch.name, p.aip, p.version, len(p.known), 0) for p in parts)
-            room = partial(_promise, budget, home, parts)
+            room = partial(_promised, budget, home, parts)
             with opened(batch, entries, home, room) as delivery:
                 done = _parted(batch, delivery, description, parts, home, store, run)
         except BatchRefused as refused:
@@ -131,13 +131,18 @@ def _with_store(listing: str, parts: Sequence[Part]) -> str:
     return " ".join([listing, *(f"{part.aip}={part.originals}" for part in parts)])
 
 
-def _promise(budget: Budget | None, home: Home, parts: Sequence[Part], files: Sizes, held: Sizes) -> None:
+@contextlib.contextmanager
+def _promised(
+    budget: Budget | None, home: Home, parts: Sequence[Part], files: Sizes, meanwhile: Sizes
+) -> Iterator[None]:
     """Promise room for what the store has not; what changed under a name that it has is left to the reserve."""
     if budget is None:
+        yield
         return
     known = frozenset[str]().union(*(part.known for part in parts))
     new = [(name, size) for name, size in files if ORIGINALS + logical_path(os.fsencode(name)) not in known]
-    budget.take((*taking(new, home), *holding(held, home)))
+    with budget.holding(taking(new, home), holding(meanwhile, home)):
+        yield
 
 
 def _parted(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from tasks.sip.refusal import Refused
 from tasks.sip.taking import Ingested
 from tasks.store.ocfl import Store
 from tests.tasks.aip.pipeline import Pipeline
+from tests.test_full import namespaces
 
 TAKER = Path(__file__).resolve().parents[1] / "sip" / "taker.py"
 HUGE = 1 << 43
@@ -130,10 +132,84 @@ def test_an_archive_is_measured_by_what_it_says_that_it_holds_before_anything_is
     (refused,) = take_in(batch(packed), home, Store(home.store), uuid.uuid4(), budget)
     assert isinstance(refused, Refused)
     assert refused.code == "space"
-    assert not any((home.work / "unpacked").iterdir())
+    assert below(home.work / "unpacked") == []
     budget._left = dict.fromkeys(budget._left, (400 << 20, 1000))
     (taken,) = take_in(batch(packed), home, Store(home.store), uuid.uuid4(), budget)
     assert isinstance(taken, Ingested)
+
+
+SMALL = """
+mkdir -p "$1/work" && mount -t tmpfs -o size="$2" tmpfs "$1/work" && shift 2 && exec "$@"
+"""
+TAKEN_BY_TWO = """
+import sys, uuid
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from tasks.aip.space import Budget
+from tasks.config.home import Home
+from tasks.sip.batch import batch
+from tasks.sip.ingest import take_in
+from tasks.store.ocfl import Store
+from tasks.tools import shared
+home = Home(Path(sys.argv[1])).prepare()
+store, run, budget = Store(home.store), uuid.uuid4(), Budget(home)
+with ThreadPoolExecutor(2) as threads:
+    for (done,) in threads.map(lambda path: take_in(batch(Path(path)), home, store, run, budget), sys.argv[2:]):
+        print(done.batch, getattr(done, "code", "taken"))
+shared.close()
+"""
+
+
+def taken_by_two(home: Home, work: str, *batches: Path) -> list[str]:
+    """What becomes of batches that two threads take, with a work folder on a small file system of its own."""
+    (home.root / "perenne.toml").write_text("reserve_gb = 0\n", encoding="utf-8")
+    alone = ["unshare", "-m" if os.geteuid() == 0 else "-Urm", "sh", "-c", SMALL, "sh", home.root, work]
+    done = subprocess.run(
+        [*alone, sys.executable, "-c", TAKEN_BY_TWO, home.root, *batches],
+        cwd=TAKER.parents[3], capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def full_of_nothing(tmp_path: Path, name: str, *mib: int) -> Path:
+    """A small archive of files that are so long."""
+    with zipfile.ZipFile(tmp_path / f"{name}.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for number, size in enumerate(mib):
+            archive.writestr(f"{number}.bin", bytes(size << 20))
+    return tmp_path / f"{name}.zip"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not namespaces(), reason="no mount namespace can be made here")
+def test_many_deliveries_need_no_more_work_room_than_those_in_hand_at_once(tmp_path: Path, home: Home) -> None:
+    batches = [full_of_nothing(tmp_path, f"lô-{n}", 20) for n in range(5)]
+    batches.insert(2, full_of_nothing(tmp_path, "lô-lớn", 300))  # which does not fit, even alone
+    told = taken_by_two(home, "160m", *batches)
+    assert told == ["lô-0 taken", "lô-1 taken", "lô-lớn space", "lô-2 taken", "lô-3 taken", "lô-4 taken"]
+    assert len(list(Store(home.store).aips())) == 5
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not namespaces(), reason="no mount namespace can be made here")
+def test_a_delivery_that_fits_alone_waits_for_the_one_in_hand(tmp_path: Path, home: Home) -> None:
+    batches = [full_of_nothing(tmp_path, f"lô-{n}", 20, 20, 20, 20) for n in range(3)]
+    assert taken_by_two(home, "155m", *batches) == ["lô-0 taken", "lô-1 taken", "lô-2 taken"]
+
+
+def test_of_what_aips_need_one_after_the_other_the_largest_counts_and_what_lasts_is_summed(home: Home) -> None:
+    (home.root / "perenne.toml").write_text("reserve_gb = 0\n", encoding="utf-8")
+    budget = Budget(home)
+    budget._left = dict.fromkeys(budget._left, (100, 100))  # one file system
+    for number in range(4):
+        budget.take([Need(home.store, 10, 1), Need(home.work, 50 + number, 1, lasting=False)])
+    with pytest.raises(Trouble, match="space"):
+        budget.take([Need(home.store, 10, 1)])  # 40 + 53 + 10
+    with pytest.raises(Trouble, match="space"):
+        budget.take([Need(home.work, 61, 1, lasting=False)])
+    with budget.holding([], [Need(home.work, 60, 1, lasting=False)]), pytest.raises(Trouble, match="space"):
+        budget.take([Need(home.store, 8, 1)])
+    budget.take([Need(home.store, 7, 1)])
 
 
 def test_too_few_inodes_are_told_as_such(home: Home) -> None:
