@@ -67,15 +67,19 @@ class Unpacked:
 def opened(path: Path, home: Home, room: Room) -> Iterator[Unpacked]:
     """The content of an archive, in a folder that is removed at the end.
 
-    `room` is told what will be unpacked, and raises Trouble when that is too much for our disks.
+    `room` is told what a job copies of it and what will be unpacked, and raises Trouble when that is too much for our
+    disks.
     Raises BatchRefused with all that is wrong with it, before anything is unpacked, or when it changes meanwhile;
     OSError.
     """
     door = shared(home.work, (home.store, home.inbox))
     before = path.stat()
-    found, plain = _members(path, door, home.settings())
+    copy = (path.name, door.copies(path))
+    # For the listing this room is taken and given back: who waits for the rest of it must hold none.
+    with room((), [copy]):
+        found, plain = _members(path, door, home.settings())
     files = [(os.fsdecode(m.entry.raw), m.entry.size) for m in found if not m.entry.kind]
-    meanwhile = [*files, (path.name, plain)] if plain else files
+    meanwhile = [*files, copy, (path.name, plain)]
     with room(files, meanwhile), contextlib.closing(Owned(home.work / "unpacked")) as owned:
         wrong = _unpack(path, found, plain, owned.path, door)
         container = _digested(path)

@@ -26,7 +26,7 @@ from tasks.tools import folders, worker
 from tasks.tools.answers import Json
 from tasks.tools.floor import Floor, found
 from tasks.tools.footing import claim_uid
-from tasks.tools.job import Job
+from tasks.tools.job import Job, copied
 from tasks.tools.resident.kinds import Options
 from tasks.tools.residents import Answer, Residents
 from tasks.tools.sandbox import Outcome, Sandbox, SandboxGone, SandboxKilled
@@ -122,6 +122,10 @@ class Door:
                 pass  # the door was closed meanwhile
             except OSError:
                 _LOG.warning("A job's folder could not be removed; the next start tries again: %s", folder)
+
+    def copies(self, source: Path) -> int:
+        """How many bytes a job copies when it is given this file. Raises OSError."""
+        return copied(source, self)
 
     def close(self) -> None:
         """End all zygotes and residents with whatever runs in them, and remove the jobs' folders."""

@@ -132,7 +132,7 @@ class Job:
             status = os.fstat(fd)
             if not stat.S_ISREG(status.st_mode):
                 raise OSError(f"not a regular file: {source}")
-            if status.st_size > COPIED_BYTES and (bound := self._shown(source, name, status)):
+            if status.st_size > COPIED_BYTES and (bound := _shown(source, name, status, self._runner)):
                 self._show(inside, bound)
                 self._bound[inside] = (bound, source)
             else:
@@ -260,21 +260,6 @@ class Job:
         if found:
             self.used(Agent(name, found))
 
-    def _shown(self, source: Path, name: str, status: os.stat_result) -> Bound | None:
-        real = source.parent.resolve() / source.name
-        if self._runner.floor.takes_plain_uid() and not self._may_be_shown(real, status):
-            return None
-        for number, folder in enumerate(self._runner.sources):
-            if real.is_relative_to(folder):
-                return Bound(name, number, str(real.relative_to(folder)), status.st_dev, status.st_ino)
-        return None
-
-    def _may_be_shown(self, real: Path, status: os.stat_result) -> bool:
-        # A plain uid is not the file's owner, so what is not for everybody must be copied for it.
-        if self._runner.floor is Floor.LANDLOCK:
-            return may(CAP_DAC_READ_SEARCH, CAP_SETPCAP) or open_to_all(real)
-        return bool(status.st_mode & stat.S_IROTH)
-
     def _show(self, inside: str, bound: Bound) -> None:
         # In the box the file itself is mounted there; behind the fence its name leads to it.
         place = self.folder / inside
@@ -310,6 +295,30 @@ class Job:
             if (status.st_dev, status.st_ino) != (bound.device, bound.inode):
                 raise Trouble("source-changing")
             self._copy(reader, source, name, status.st_size)
+
+
+def copied(source: Path, runner: Runner) -> int:
+    """How many bytes `give` copies of a file: none of a large one that can be shown. Raises OSError."""
+    status = source.lstat()
+    shown = status.st_size > COPIED_BYTES and _shown(source, source.name, status, runner) is not None
+    return 0 if shown else status.st_size
+
+
+def _shown(source: Path, name: str, status: os.stat_result, runner: Runner) -> Bound | None:
+    real = source.parent.resolve() / source.name
+    if runner.floor.takes_plain_uid() and not _may_be_shown(real, status, runner):
+        return None
+    for number, folder in enumerate(runner.sources):
+        if real.is_relative_to(folder):
+            return Bound(name, number, str(real.relative_to(folder)), status.st_dev, status.st_ino)
+    return None
+
+
+def _may_be_shown(real: Path, status: os.stat_result, runner: Runner) -> bool:
+    # A plain uid is not the file's owner, so what is not for everybody must be copied for it.
+    if runner.floor is Floor.LANDLOCK:
+        return may(CAP_DAC_READ_SEARCH, CAP_SETPCAP) or open_to_all(real)
+    return bool(status.st_mode & stat.S_IROTH)
 
 
 @cache

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
 import random
 import subprocess
 import sys
+import tarfile
 import uuid
 import zipfile
 from pathlib import Path
@@ -195,6 +197,29 @@ def test_many_deliveries_need_no_more_work_room_than_those_in_hand_at_once(tmp_p
 def test_a_delivery_that_fits_alone_waits_for_the_one_in_hand(tmp_path: Path, home: Home) -> None:
     batches = [full_of_nothing(tmp_path, f"lô-{n}", 20, 20, 20, 20) for n in range(3)]
     assert taken_by_two(home, "155m", *batches) == ["lô-0 taken", "lô-1 taken", "lô-2 taken"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not namespaces(), reason="no mount namespace can be made here")
+@pytest.mark.parametrize("readable", [False, True], ids=["copied", "shown where it lies"])
+def test_an_archive_that_a_job_must_copy_needs_room_for_the_copy(tmp_path: Path, home: Home, readable: bool) -> None:
+    folder = home.inbox if readable else tmp_path
+    with zipfile.ZipFile(folder / "lô.zip", "w", zipfile.ZIP_STORED) as archive:  # too large to be copied in any case
+        for number in range(10):
+            archive.writestr(f"{number}.bin", bytes(30 << 20))
+    assert taken_by_two(home, "420m", folder / "lô.zip") == (["lô taken"] if readable else ["lô space"])
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not namespaces(), reason="no mount namespace can be made here")
+@pytest.mark.parametrize(("work", "end"), [("350m", "space"), ("500m", "taken")])
+def test_a_compressed_tar_needs_room_for_the_plain_one_too(tmp_path: Path, home: Home, work: str, end: str) -> None:
+    with tarfile.open(tmp_path / "lô.tar.gz", "w:gz") as archive:
+        for number in range(10):
+            member = tarfile.TarInfo(f"{number}.bin")
+            member.size = 20 << 20
+            archive.addfile(member, io.BytesIO(bytes(member.size)))
+    assert taken_by_two(home, work, tmp_path / "lô.tar.gz") == [f"lô {end}"]
 
 
 def test_of_what_aips_need_one_after_the_other_the_largest_counts_and_what_lasts_is_summed(home: Home) -> None:
