@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from itertools import islice
 
 import pytest
 
@@ -29,7 +30,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     left = len(items)
     for number, share in enumerate(shares):
         size = left // (workers - number)
-        share.extend(next(others) for _ in range(size - len(share)))
+        share.extend(islice(others, max(0, size - len(share))))
         left -= len(share)
     items[:] = [item for share in shares for item in share]
 

@@ -36,7 +36,7 @@ _ROUNDED = 64 << 10  # that a small file may take on disk
 _BYTES_A_S = 5e6  # the slowest that unpacking may be: xz on a busy machine
 
 
-Room = Callable[[Sizes, Sizes], contextlib.AbstractContextManager[None]]
+Room = Callable[[Sequence[Entry], Sizes], contextlib.AbstractContextManager[None]]
 """Room for files in the store, and for what is kept in the work folder within the block. Raises Trouble."""
 
 
@@ -78,8 +78,8 @@ def opened(path: Path, home: Home, room: Room) -> Iterator[Unpacked]:
     # For the listing this room is taken and given back: who waits for the rest of it must hold none.
     with room((), [copy]):
         found, plain = _members(path, door, home.settings())
-    files = [(os.fsdecode(m.entry.raw), m.entry.size) for m in found if not m.entry.kind]
-    meanwhile = [*files, copy, (path.name, plain)]
+    files = [m.entry for m in found if not m.entry.kind]
+    meanwhile = [*((os.fsdecode(e.raw), e.size) for e in files), copy, (path.name, plain)]
     with room(files, meanwhile), contextlib.closing(Owned(home.work / "unpacked")) as owned:
         wrong = _unpack(path, found, plain, owned.path, door)
         container = _digested(path)

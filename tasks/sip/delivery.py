@@ -50,11 +50,11 @@ class Delivery:
 def opened(batch: Batch, listed: tuple[Entry, ...], home: Home, room: Room) -> Iterator[Delivery]:
     """The delivery, of which `listed` is what `walk` saw; a bag is judged, an archive judged and unpacked.
 
-    `room` is told names and sizes before a file is touched (of an archive: what it says that it holds, before anything
-    is unpacked), and raises Trouble when that is too much for our disks. Raises BatchRefused with all that is wrong.
+    `room` is told of the files before one is touched (of an archive: what it says that it holds, before anything is
+    unpacked), and raises Trouble when that is too much for our disks. Raises BatchRefused with all that is wrong.
     """
     if not batch.packed:
-        with room([(os.fsdecode(entry.raw), entry.size) for entry in listed if not entry.kind], ()):
+        with room([entry for entry in listed if not entry.kind], ()):
             yield _judged(Delivery(listed, batch.path, empty=empty_folders(batch.path)))
         return
     with archive.opened(batch.path, home, room) as unpacked:

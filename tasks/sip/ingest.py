@@ -21,7 +21,7 @@ from tasks.config.locks import aip_lock
 from tasks.premis import codes, log
 from tasks.premis.model import EventType, Trouble, aip_id
 from tasks.sip import refusal
-from tasks.sip.batch import Batch, BatchRefused, listing_digest, unfit, walk
+from tasks.sip.batch import Batch, BatchRefused, Entry, listing_digest, unfit, walk
 from tasks.sip.delivery import Delivery, opened
 from tasks.sip.description import Description, describe
 from tasks.sip.parts import Part, cut, stored
@@ -133,15 +133,19 @@ def _with_store(listing: str, parts: Sequence[Part]) -> str:
 
 @contextlib.contextmanager
 def _promised(
-    budget: Budget | None, home: Home, parts: Sequence[Part], files: Sizes, meanwhile: Sizes
+    budget: Budget | None, home: Home, parts: Sequence[Part], files: Sequence[Entry], meanwhile: Sizes
 ) -> Iterator[None]:
-    """Promise room for what the store has not; what changed under a name that it has is left to the reserve."""
+    """Promise room for what the store has not, and for what has another size or time than when it was stored.
+
+    Whether its bytes are others, too, is known only when it is read.
+    """
     if budget is None:
         yield
         return
-    known = frozenset[str]().union(*(part.known for part in parts))
-    new = [(name, size) for name, size in files if ORIGINALS + logical_path(os.fsencode(name)) not in known]
-    with budget.holding(taking(new, home), holding(meanwhile, home)):
+    listed = {path: seen for part in parts for path, seen in part.listed.items()}
+    new = [e for e in files if listed.get(ORIGINALS + logical_path(e.raw)) != (e.size, e.mtime_ns)]
+    wanted = taking([(os.fsdecode(e.raw), e.size) for e in new], home)
+    with budget.holding(wanted, holding(meanwhile, home)):
         yield
 
 

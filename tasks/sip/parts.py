@@ -7,7 +7,8 @@ import json
 import re
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from operator import itemgetter
 
 from tasks.aip.ledger import ORIGINALS
 from tasks.premis.model import aip_id
@@ -19,14 +20,15 @@ from tasks.store.reader import Entry as Stored
 
 SUBMISSION = "metadata/submission/"
 """Where each version that took originals in lists the delivery as it was then, `vN.json`."""
-_LISTING = re.compile(rf"{SUBMISSION}v\d+\.json")
+_LISTING = re.compile(rf"{SUBMISSION}v(\d+)\.json")
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
     """One AIP's share of a delivery, counted from 1; `known` are the logical paths that belong to it already.
 
-    `originals` is a digest of the names and bytes that its head has.
+    `originals` is a digest of the names and bytes that its head has; `listed` the size and time (ns) that each of them
+    had when a version last took originals in.
     """
 
     number: int
@@ -34,6 +36,7 @@ class Part:
     version: int
     known: frozenset[str]
     originals: str = ""
+    listed: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
 def stored(batch: str, store: Store) -> list[Part]:
@@ -45,7 +48,11 @@ def _stored(batch: str, store: Store) -> Iterator[Part]:
     number = 1
     while (inventory := store.inventory(aip_id(batch, number))) is not None:
         state = inventory.state()
-        yield Part(number, inventory.aip, inventory.head, frozenset(_known(state)), _originals(state))
+        held = [path for path in state if path.startswith(ORIGINALS)]
+        told = _told(state)
+        # What was told of and not stored was refused, and belongs to the part that refused it.
+        known, listed = frozenset([*held, *told]), {path: told[path] for path in held if path in told}
+        yield Part(number, inventory.aip, inventory.head, known, _originals(state), listed)
         number += 1
     if store.inventory(aip_id(batch, number + 1)) is not None:
         # Parts come one after the other. Were its files cut anew, they would be stored beside those of the parts after.
@@ -57,14 +64,13 @@ def _originals(state: Mapping[str, Stored]) -> str:
     return hashlib.sha256(json.dumps(held).encode()).hexdigest()
 
 
-def _known(state: Mapping[str, Stored]) -> Iterator[str]:
-    """What was stored, and what was told of: a file that was refused belongs to the part that refused it."""
-    for path, entry in state.items():
-        if path.startswith(ORIGINALS):
-            yield path
-        elif _LISTING.fullmatch(path):
-            for told in json.loads(entry.read()):
-                yield ORIGINALS + told["path"]
+def _told(state: Mapping[str, Stored]) -> dict[str, tuple[int, int]]:
+    """Size and time of all that the deliveries listed, by logical path; the last one counts."""
+    found: dict[str, tuple[int, int]] = {}
+    listings = [(int(match[1]), entry) for path, entry in state.items() if (match := _LISTING.fullmatch(path))]
+    for _, entry in sorted(listings, key=itemgetter(0)):
+        found |= {ORIGINALS + told["path"]: (told["size"], int(told["mtime_ns"])) for told in json.loads(entry.read())}
+    return found
 
 
 def cut(entries: Sequence[Entry], parts: Sequence[Part], most: int) -> list[list[Entry]]:
