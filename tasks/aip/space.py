@@ -141,6 +141,13 @@ class Budget:
                     self._held[device] = _less(self._held[device], _sum(some))
                 self._freed.notify_all()
 
+    def give_back(self, needs: Iterable[Need]) -> None:
+        """What was promised for these needs to last did not come to be."""
+        with self._freed:
+            for device, some in _by_device(needs).items():
+                self._left[device] = _plus(self._left[device], _sum(n for n in some if n.lasting))
+            self._freed.notify_all()
+
     def _short(self, wanted: _Needs, held: _Needs, others: Mapping[int, Room]) -> Trouble | None:
         """What is lacking, while `others` is what the other deliveries in hand hold."""
         for device in {**wanted, **held}:

@@ -146,7 +146,11 @@ def _promised(
     new = [e for e in files if listed.get(ORIGINALS + logical_path(e.raw)) != (e.size, e.mtime_ns)]
     wanted = taking([(os.fsdecode(e.raw), e.size) for e in new], home)
     with budget.holding(wanted, holding(meanwhile, home)):
-        yield
+        try:
+            yield
+        except BatchRefused:  # judged before anything of it is stored
+            budget.give_back(wanted)
+            raise
 
 
 def _parted(

@@ -139,6 +139,22 @@ def test_the_last_listing_says_what_of_an_archive_changed_since(tmp_path: Path, 
     assert part.known == part.listed.keys() == {"originals/a.bin", "originals/b.bin"}
 
 
+def test_a_bag_that_is_refused_leaves_its_room_to_the_next_delivery(tmp_path: Path, home: Home) -> None:
+    (home.root / "perenne.toml").write_text("reserve_gb = 0\n", encoding="utf-8")
+    bag, good, store = tmp_path / "túi", delivery(tmp_path, "lô", 20 << 20), Store(home.store)
+    (bag / "data").mkdir(parents=True)
+    (bag / "data" / "a.bin").write_bytes(bytes(20 << 20))
+    (bag / "bagit.txt").write_text("BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n", encoding="utf-8")
+    (bag / "manifest-sha256.txt").write_text(f"{'0' * 64}  data/a.bin\n", encoding="utf-8")
+    budget = Budget(home)
+    budget._left = dict.fromkeys(budget._left, ((CORES + 1) * (20 << 20) + (5 << 20), 1000))
+    (refused,) = take_in(batch(bag), home, store, uuid.uuid4(), budget)
+    assert isinstance(refused, Refused)
+    assert refused.code.startswith("bag-")
+    (taken,) = take_in(batch(good), home, store, uuid.uuid4(), budget)
+    assert isinstance(taken, Ingested)
+
+
 def test_a_supplement_writes_nothing_that_the_store_has(tmp_path: Path, home: Home) -> None:
     folder, store = delivery(tmp_path, "lô", 20 << 20), Store(home.store)
     (folder / "b.bin").write_bytes(b"old")
