@@ -79,8 +79,9 @@ class Taking:
         self.recorder = Recorder(run, self.aip, after=ledger.last)
         self.head, self.version = {path: e.sha256 for path, e in ledger.state.items()}, ledger.head
         self.last = {e.source.path: e for e in ledger.events if e.type is EventType.INGESTION and e.source}
-        fresh = [e for e in unpacked(ledger) if e.type is EventType.INGESTION]
-        self.recorded = {(e.source.path, e.source.sha256) for e in fresh if e.source}
+        fresh = unpacked(ledger)
+        self.recorded = {(e.source.path, e.source.sha256) for e in fresh if e.source and e.type is EventType.INGESTION}
+        self.acts = [(e.type, e.detail) for e in fresh if not e.source]
         self.about = ledger.about
         self.new: list[str] = []
         self.events: list[Event] = []
@@ -214,7 +215,7 @@ class Taking:
         self.stage.sync()
         head = self.version
         if self.head and about != self.about:
-            self.events.append(self._described(about))
+            self.events += self._described(about)
         renewed = bool(self.head) and self._tags_differ()
         if self.new or renewed:
             self.events += self._received(entries)
@@ -269,6 +270,11 @@ class Taking:
             judged = {"check": "bagit", "bagit_version": bag.version, "algorithms": " ".join(bag.algorithms)}
             acts.append((EventType.VALIDATION, judged | {"files": str(len(bag.digests))}))
         for kind, detail in acts:
+            yield from self._told(kind, detail)
+
+    def _told(self, kind: EventType, detail: Mapping[str, str]) -> Iterator[Event]:
+        """The event of an act about the whole, where a killed run has not recorded the same already."""
+        if (kind, detail) not in self.acts:
             yield self.recorder.event(kind, Outcome.SUCCESS, began=time.time(), detail=detail, agents=(PERENNE,))
 
     def _counted(self, files: int) -> dict[str, str]:
@@ -281,12 +287,9 @@ class Taking:
         detail = {"batch": self.batch.name, "delivery": shown(self.batch.path), "version": str(self.version + 1)}
         return detail | {name: str(count) for name, count in counts.items()}
 
-    def _described(self, about: About) -> Event:
+    def _described(self, about: About) -> Iterator[Event]:
         """The act of taking over a changed description: it is about the AIP, not about a file."""
-        detail = {k: str(v) for k, v in asdict(about).items() if v}
-        return self.recorder.event(
-            EventType.INGESTION, Outcome.SUCCESS, began=time.time(), detail=detail, agents=(PERENNE,)
-        )
+        return self._told(EventType.INGESTION, {k: str(v) for k, v in asdict(about).items() if v})
 
     def _ledger(self) -> Ledger:
         """The AIP as the log tells of it now; a new one is not in the store yet."""

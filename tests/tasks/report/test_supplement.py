@@ -18,6 +18,7 @@ from tasks.report.pages import page
 from tasks.report.standing import standing
 from tasks.report.summary import Summary, by_batch
 from tasks.report.supplement import last_supplement
+from tasks.sip import taking
 from tasks.sip.batch import batch
 from tasks.sip.ingest import ingest
 from tasks.sip.taking import Ingested
@@ -114,3 +115,21 @@ def test_the_supplements_of_a_batch_in_several_aips_stand_beside_each_other(home
     parts = [seen, replace(seen, batch="lô-1 · part 2"), replace(seen, batch="lô-1 · part 3", supplement=None)]
     (told,) = by_batch(parts)
     assert len(told["supplements"]) == 2
+
+
+def test_a_kill_after_the_log_and_before_the_store_does_not_tell_the_delivery_twice(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, pack = tmp_path / "sở-nội-vụ" / "lô-1", taking.pack
+    deliver(home, place, RUNS[0], a="1")
+
+    def killed(*given: object, **named: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(taking, "pack", killed)
+    with pytest.raises(KeyboardInterrupt):
+        deliver(home, place, RUNS[1], b="2")
+    monkeypatch.setattr(taking, "pack", pack)
+    deliver(home, place, RUNS[2], b="2")
+    told = [(e.detail["version"], e.run) for e in log.read(home.log) if "delivery" in e.detail]
+    assert told == [("1", RUNS[0]), ("2", RUNS[1])]
