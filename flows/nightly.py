@@ -116,18 +116,19 @@ def close(state: State, refused: Sequence[Refused], *, new: int, night: bool) ->
     if not done:
         return states.stopped(state.message or "The migration stopped.")
     refused = [*refused, *(Refused(name, why, code) for name, code, why in done[0].apart)]
-    final = states.finished(summaries, worked=bool(done[0].worked or new), night=night, data=summaries)
+    data = (*summaries, *refused)
+    final = states.finished(summaries, worked=bool(done[0].worked or new), night=night, data=data)
     news = refusals.news(refused, night=night)
     passing = refusals.passing(news)
     older = refusals.still(refusals.older(refused, night=night))
     good = final.message if summaries else ""
     said = " ".join(filter(None, [refusals.sentences(news, coded=not passing), good, older]))
     if news and passing and not night:  # a night leaves it to the other run: nobody is asked for anything
-        return states.stopped(f"{news[0].code}: {said}", data=summaries)
+        return states.stopped(f"{news[0].code}: {said}", data=data)
     if not summaries and (stop := _stop(news)):
-        return states.stopped(f"{stop}: {said}")
+        return states.stopped(f"{stop}: {said}", data=data)
     if news and not passing:
-        return Failed(name="Needs a person", message=said, data=summaries)
+        return Failed(name="Needs a person", message=said, data=data)
     return final.model_copy(update={"message": said}) if refused else final
 
 
@@ -138,16 +139,16 @@ def _none(refused: Sequence[Refused], *, night: bool) -> State:
     news = refusals.news(refused, night=night)
     passing = refusals.passing(news)
     older = refusals.still(refusals.older(refused, night=night))
-    said = " ".join(filter(None, [refusals.sentences(news), older]))
+    said, data = " ".join(filter(None, [refusals.sentences(news), older])), tuple(refused)
     if night and passing:
-        return Completed(name="Nothing to do", message=said)
+        return Completed(name="Nothing to do", message=said, data=data)
     if stop := _stop(news):
-        return states.stopped(f"{stop}: {said}")
+        return states.stopped(f"{stop}: {said}", data=data)
     if passing:
-        return states.stopped(f"{news[0].code}: {said}")
+        return states.stopped(f"{news[0].code}: {said}", data=data)
     if all(r.code for r in news):
-        return Failed(name="Needs a person", message=said)
-    return states.stopped(said)
+        return Failed(name="Needs a person", message=said, data=data)
+    return states.stopped(said, data=data)
 
 
 def _stop(refused: Sequence[Refused]) -> str:

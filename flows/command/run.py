@@ -24,7 +24,8 @@ from tasks.premis.log import check_clock
 from tasks.report.stops import is_the_machines
 from tasks.report.summary import Summary, by_batch
 from tasks.sip.named import named
-from tasks.sip.naming import told
+from tasks.sip.naming import told as as_told
+from tasks.sip.refusal import Refused
 from tasks.tools.machine import fit
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def run(
     if (policy or reason) and not batches:
         raise typer.BadParameter("--policy and --reason go with the name of a batch; a night follows perenne.toml")
     home = _ready(policy)
-    wanted = [told(named(name, home).path) for name in batches or []]
+    wanted = [as_told(named(name, home).path) for name in batches or []]
     policy = policy or home.settings().policy
 
     def start() -> State:
@@ -153,15 +154,20 @@ def _finish(home: Home, start: Callable[[], State], *, json: bool) -> None:
         state, working = _worked(home, start)
     ready = working - began
     seconds = time.monotonic() - began
-    summaries: tuple[Summary, ...] = _data(state)
+    told = _data(state)
+    summaries = tuple(one for one in told if isinstance(one, Summary))
+    refused = tuple(one for one in told if isinstance(one, Refused))
     if state.name == "Stopped":
         sys.stderr.write(show.clean(f"Stopped: {state.message}\n"))
     if json:
-        show.answer(_json(home, state, summaries, seconds) | {"server_seconds": round(ready, 1)})
+        answer = _json(home, state, summaries, seconds)
+        show.answer(answer | {"refused": [r.as_json() for r in refused], "server_seconds": round(ready, 1)})
     elif not summaries and state.name != "Stopped":
         show.say(f"{state.name}. {state.message}")
     elif summaries:
-        show.result(home, summaries, worked=any(s.worked for s in summaries), seconds=seconds)
+        # What stopped the run was told with its message.
+        more = refused if state.name != "Stopped" else ()
+        show.result(home, summaries, more, worked=any(s.worked for s in summaries), seconds=seconds)
     raise typer.Exit(_code(state, summaries))
 
 

@@ -21,9 +21,11 @@ from rich.table import Table
 
 from tasks.aip.progress import Stage, board
 from tasks.config.home import Home
+from tasks.premis import codes
 from tasks.premis.model import Ending
 from tasks.report import phrases
 from tasks.report.summary import ASCII, MEANINGS, SHAPES, WORST, Row, Summary
+from tasks.sip.refusal import Refused
 
 COLOURS = {Ending.DONE: "32", Ending.KEPT: "90", Ending.HELD: "33", Ending.FAILED: "31", Ending.WAITING: "90"}
 FAULTS = 10
@@ -130,9 +132,12 @@ def _line(stage: Stage) -> None:
     sys.stderr.flush()
 
 
-def result(home: Home, summaries: Sequence[Summary], *, worked: bool, seconds: float) -> None:
-    """The end of `run` and `reprocess`: verdict, numbers, what needs a person, where to look next."""
+def result(
+    home: Home, summaries: Sequence[Summary], refused: Sequence[Refused] = (), *, worked: bool, seconds: float
+) -> None:
+    """The end of `run` and `reprocess`: verdict, numbers, what needs a person or was refused, where to look next."""
     if not worked:
+        _refusals(refused)
         for s in summaries:
             since = f" since {phrases.moment(s.settled_since)}" if s.settled_since else ""
             say(f"Nothing to do: {one_line(s.batch)} is settled{since}.")
@@ -148,6 +153,7 @@ def result(home: Home, summaries: Sequence[Summary], *, worked: bool, seconds: f
     _numbers(summaries)
     for s in summaries:
         _faults(s, many=len(summaries) > 1)
+    _refusals(refused)
     for s in summaries:
         if s.supplement and s.supplement.now:
             say(f"Supplement  {one_line(s.batch)}: {one_line(phrases.supplement(s))}")
@@ -175,6 +181,19 @@ def _faults(summary: Summary, *, many: bool) -> None:
     if len(summary.attention) > FAULTS:
         say(f"and {len(summary.attention) - FAULTS} more: perenne status {shlex.quote(summary.batch)}")
     if summary.attention:
+        say()
+
+
+def _refusals(refused: Sequence[Refused]) -> None:
+    """The deliveries that were not taken: what is wrong with each, and in what."""
+    for one in refused[:FAULTS]:
+        ending = Ending.WAITING if one.code and codes.code(one.code).transient else Ending.FAILED
+        say(f"{mark(ending, word=False)} {one_line(one.batch)}  {one.code}{' (still)' if one.known else ''}")
+        for line in one.why.splitlines()[:FAULTS]:
+            say(f"  {line}")
+    if len(refused) > FAULTS:
+        say(f"and {phrases.count(len(refused) - FAULTS, 'delivery', 'deliveries')} more: perenne status")
+    if refused:
         say()
 
 

@@ -23,14 +23,20 @@ def verb(n: int, many: str) -> str:
 
 def verdict(summaries: Sequence[Summary]) -> str:
     """One sentence over all batches of a run."""
-    files, good, bad = (sum(getattr(s, name) for s in summaries) for name in ("files", "good", "needing"))
+    files, good, bad, damaged = (
+        sum(getattr(s, name) for s in summaries) for name in ("files", "good", "needing", "alarm")
+    )
     waiting = sum(s.ended.get(Ending.WAITING, 0) for s in summaries)
-    if files == 0:
+    told = f"{good:,} of {count(files, 'file')} {verb(good, 'are')} in good order."
+    if damaged:
+        parts = [f"ALARM: {count(damaged, 'AIP')} {verb(damaged, 'are')} not as stored. Apart from that {told}"]
+    elif files == 0:
         return "There was nothing to do."
-    if good == files:
+    elif good == files:
         return "The only file is in good order." if files == 1 else f"All {files:,} files are in good order."
-    parts = [f"{good:,} of {count(files, 'file')} {verb(good, 'are')} in good order."]
-    if bad:
+    else:
+        parts = [told]
+    if bad := bad - damaged:
         parts.append(f"{bad:,} {verb(bad, 'need')} a person.")
     if waiting:
         parts.append(f"{waiting:,} {verb(waiting, 'wait')} for the next run.")
@@ -40,6 +46,8 @@ def verdict(summaries: Sequence[Summary]) -> str:
 def safety(summary: Summary) -> str:
     """Safe is said before sorry: where the originals are, and how many are not."""
     stored = summary.files - summary.unsafe
+    if summary.alarm:
+        return f"AIP {str(summary.aip)[:8]} is not as it was stored: see its alarm before you rely on its originals."
     if not summary.unsafe:
         originals = "The original is safe" if stored == 1 else f"All {stored:,} originals are safe"
         return f"{originals} in AIP {str(summary.aip)[:8]}."
@@ -68,10 +76,11 @@ def message(summaries: Sequence[Summary]) -> str:
         tail = f" {count(notes, 'note')}." if notes else ""
         return f"{good:,} of {files:,} in good order.{tail}"
     words = (Ending.FAILED, Ending.HELD)
-    kinds = ", ".join(f"{n} {word.value}" for word in words if (n := sum(s.ended.get(word, 0) for s in needing)))
+    some = [f"{n} {word.value}" for word in words if (n := sum(s.ended.get(word, 0) for s in needing))]
+    kinds = ", ".join([*some, *(["the store"] if any(s.alarm for s in needing) else [])])
     person = f"{verb(bad, 'need')} a person"
     if len(summaries) == 1:
-        return f"{bad:,} of {files:,} {person}: {kinds or 'the store'}. Open the artifact “summary”."
+        return f"{bad:,} of {files:,} {person}: {kinds}. Open the artifact “summary”."
     where = ", ".join(f"{s.needing} in {s.batch}" for s in needing[:5])
     return f"{count(len(summaries), 'batch', 'batches')}, {count(files, 'file')}. {bad:,} {person}: {where}."
 

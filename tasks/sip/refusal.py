@@ -37,6 +37,10 @@ class Refused:
     code: str = ""
     known: bool = False
 
+    def as_json(self) -> dict[str, object]:
+        """With stable, documented keys."""
+        return {"batch": self.batch, "code": self.code, "why": self.why, "known": self.known}
+
 
 def refuse(batch: Batch, error: Exception, home: Home, run: uuid.UUID, *, began: float) -> Refused:
     """Refuse a delivery for whatever came up while it was looked at or taken in, and record it."""

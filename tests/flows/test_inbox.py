@@ -107,6 +107,7 @@ def test_bad_deliveries_are_refused_each_with_its_code_and_the_good_ones_are_tak
     assert codes == {name: [code] for name, code in REFUSED.items()}
     for name, code in REFUSED.items():
         assert f"{name}: {code}: " in answer["message"]
+    assert {r["batch"]: r["code"] for r in answer["refused"] if r["batch"] in REFUSED} == REFUSED
     assert "deep" not in codes
     assert store.inventory(aip_id("deep")) is None
 
@@ -116,6 +117,7 @@ def test_the_next_night_is_green_and_says_what_is_still_refused(home: Path) -> N
     done, answer = night(home)
     assert (done.returncode, answer["state"]) == (0, "Nothing to do"), done.stderr
     assert "8 deliveries are still refused: " in answer["message"]
+    assert {r["batch"]: r["known"] for r in answer["refused"] if r["batch"] in REFUSED} == dict.fromkeys(REFUSED, True)
     assert recorded(home) == before
     assert scans.states(home, [answer["run"]]) == {"COMPLETED"}
 

@@ -12,6 +12,7 @@ import pytest
 from flows.command import show
 from tasks.config.home import Home
 from tasks.premis.model import Ending
+from tasks.sip.refusal import Refused
 from tests.tasks.report.standings import row, summary
 
 
@@ -124,6 +125,19 @@ def test_the_end_of_a_run_names_verdict_numbers_trouble_and_where_to_look(
     assert any(line.startswith("Originals ") for line in lines)
     assert any(line.startswith("Report ") and f"{one.aip}.html" in line for line in lines)
     assert lines[-1].startswith("Look ")
+
+
+def test_what_was_refused_beside_what_was_taken_is_told_with_its_code_and_its_faults(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    refused = [Refused("lô-hỏng", "The bag is none.\nno manifest of the payload", "bag-invalid")]
+    refused += [Refused(f"lô-{n}", "It holds no file.", "batch-unfit", known=True) for n in range(11)]
+    for worked in (True, False):
+        out = screen(monkeypatch)
+        show.result(Home(tmp_path), [summary(done=1)], refused, worked=worked, seconds=1)
+        assert "✕ lô-hỏng  bag-invalid\n  The bag is none.\n  no manifest of the payload\n" in out.text()
+        assert "✕ lô-0  batch-unfit (still)\n" in out.text()
+        assert "and 2 deliveries more: perenne status\n" in out.text()
 
 
 def test_a_run_without_work_says_since_when_all_is_settled(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

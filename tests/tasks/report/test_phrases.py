@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -45,6 +46,16 @@ def test_the_verdict_of_several_batches_adds_them() -> None:
 def test_safety_counts_the_originals_that_are_stored() -> None:
     assert phrases.safety(summary(files=60, done=60)).startswith("All 60 originals are safe in AIP ")
     assert phrases.safety(summary(files=1, done=1)).startswith("The original is safe in AIP ")
+
+
+def test_an_aip_that_is_not_as_stored_comes_first_and_its_originals_are_not_called_safe() -> None:
+    damaged = replace(summary(files=3, done=3), alarm=True)
+    assert phrases.verdict([damaged, summary(files=2, done=1, held=1)]) == (
+        "ALARM: 1 AIP is not as stored. Apart from that 4 of 5 files are in good order. 1 needs a person."
+    )
+    assert phrases.verdict([damaged]).startswith("ALARM: 1 AIP is not as stored. Apart from that 3 of 3 files")
+    assert "safe" not in phrases.safety(damaged)
+    assert phrases.message([damaged]).startswith("1 of 3 needs a person: the store.")
 
 
 def test_a_message_of_one_batch_names_the_kinds_of_trouble() -> None:
