@@ -111,12 +111,12 @@ def close(state: State, refused: Sequence[Refused], *, new: int, night: bool) ->
     """A new state for the parent: a child's own would lose its name on the way up."""
     done = [d for d in states.data_of(state) if isinstance(d, Migrated)]
     summaries = done[0].summaries if done else ()
-    if state.is_cancelled():
-        return Cancelled(message=state.message, data=summaries or None)
-    if not done:
-        return states.stopped(state.message or "The migration stopped.")
-    refused = [*refused, *(Refused(name, why, code) for name, code, why in done[0].apart)]
+    refused = [*refused, *(Refused(name, why, code) for d in done for name, code, why in d.apart)]
     data = (*summaries, *refused)
+    if state.is_cancelled():
+        return Cancelled(message=state.message, data=data or None)
+    if not done:
+        return states.stopped(state.message or "The migration stopped.", data=data)
     final = states.finished(summaries, worked=bool(done[0].worked or new), night=night, data=data)
     news = refusals.news(refused, night=night)
     passing = refusals.passing(news)

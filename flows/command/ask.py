@@ -68,7 +68,7 @@ def status(
         answer = {"batches": by_batch(summaries), "inbox": waiting, "refused": told}
         show.answer(answer | {"verification": _covered(home).as_json()})
     else:
-        _status(summaries, [name for name in waiting if name not in refused], full=bool(aips))
+        _status(summaries, [name for name in waiting if name not in refused], len(refused), full=bool(aips))
         for name, row in refused.items():
             show.fault(row, name)
         if not aips and summaries:
@@ -80,9 +80,12 @@ def _covered(home: Home) -> Coverage:
     return coverage(holdings(home, opened(home)), days=home.settings().verify_days, now=datetime.now(UTC))
 
 
-def _status(summaries: list[Summary], waiting: list[str], *, full: bool) -> None:
-    if not summaries:
+def _status(summaries: list[Summary], waiting: list[str], refused: int, *, full: bool) -> None:
+    if not summaries and refused:
+        show.say(f"The store is empty. {phrases.needs((), refused)}")
+    elif not summaries:
         show.say("The store is empty. Put a folder into the inbox, then: perenne run")
+    if not summaries:
         return
     show.say(f"  {'batch':24} {'files':>6}   done   kept   held   failed   waiting   version")
     for s in summaries:
@@ -102,12 +105,7 @@ def _status(summaries: list[Summary], waiting: list[str], *, full: bool) -> None
     for s in summaries:
         if s.alarm and not full:
             show.fault(s.attention[0], s.batch)
-    needing = sum(s.needing for s in summaries)
-    show.say(
-        "Nothing needs a person."
-        if not needing
-        else f"{phrases.count(needing, 'file')} need{'s' if needing == 1 else ''} a person."
-    )
+    show.say(phrases.needs(summaries, refused))
     if waiting:
         show.say(
             f"{phrases.count(len(waiting), 'batch', 'batches')} in the inbox not taken yet: {', '.join(waiting[:5])}"

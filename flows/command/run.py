@@ -164,6 +164,8 @@ def _finish(home: Home, start: Callable[[], State], *, json: bool) -> None:
         show.answer(answer | {"refused": [r.as_json() for r in refused], "server_seconds": round(ready, 1)})
     elif not summaries and state.name != "Stopped":
         show.say(f"{state.name}. {state.message}")
+        if state.is_cancelled():  # else the message has them
+            show.refusals(refused)
     elif summaries:
         # What stopped the run was told with its message.
         more = refused if state.name != "Stopped" else ()

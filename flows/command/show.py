@@ -137,15 +137,15 @@ def result(
 ) -> None:
     """The end of `run` and `reprocess`: verdict, numbers, what needs a person or was refused, where to look next."""
     if not worked:
-        _refusals(refused)
+        refusals(refused)
         for s in summaries:
+            if s.alarm:
+                _faults(s, many=True)
+                continue
             since = f" since {phrases.moment(s.settled_since)}" if s.settled_since else ""
             say(f"Nothing to do: {one_line(s.batch)} is settled{since}.")
-        bad = sum(s.needing for s in summaries)
-        say(
-            "No new version, no new master."
-            + (f" {phrases.count(bad, 'file')} still need{'s' if bad == 1 else ''} a person." if bad else "")
-        )
+        still = f" {phrases.needs(summaries)}" if any(s.needing for s in summaries) else ""
+        say(f"No new version, no new master.{still}")
         return
     verdict = phrases.verdict(summaries)
     say(f"{verdict}{phrases.duration(seconds):>{max(2, 78 - len(verdict))}}")
@@ -153,7 +153,7 @@ def result(
     _numbers(summaries)
     for s in summaries:
         _faults(s, many=len(summaries) > 1)
-    _refusals(refused)
+    refusals(refused)
     for s in summaries:
         if s.supplement and s.supplement.now:
             say(f"Supplement  {one_line(s.batch)}: {one_line(phrases.supplement(s))}")
@@ -184,13 +184,16 @@ def _faults(summary: Summary, *, many: bool) -> None:
         say()
 
 
-def _refusals(refused: Sequence[Refused]) -> None:
+def refusals(refused: Sequence[Refused]) -> None:
     """The deliveries that were not taken: what is wrong with each, and in what."""
     for one in refused[:FAULTS]:
         ending = Ending.WAITING if one.code and codes.code(one.code).transient else Ending.FAILED
         say(f"{mark(ending, word=False)} {one_line(one.batch)}  {one.code}{' (still)' if one.known else ''}")
-        for line in one.why.splitlines()[:FAULTS]:
+        lines = one.why.splitlines()
+        for line in lines[:FAULTS]:
             say(f"  {line}")
+        if len(lines) > FAULTS:
+            say(f"  and {len(lines) - FAULTS} more lines: perenne run --json")
     if len(refused) > FAULTS:
         say(f"and {phrases.count(len(refused) - FAULTS, 'delivery', 'deliveries')} more: perenne status")
     if refused:

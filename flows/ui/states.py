@@ -39,9 +39,8 @@ def finished(
     if not worked:
         return Completed(name="Nothing to do", message=_settled(summaries), data=data)
     if night and (older := sum(s.needing for s in summaries)):
-        good, files = sum(s.good for s in summaries), sum(s.files for s in summaries)
-        still = f"{phrases.count(older, 'older file')} still {phrases.verb(older, 'need')} a person."
-        told = f"{good:,} of {files:,} in good order. {still}"
+        still = f"{phrases.count(older, 'older matter')} still {phrases.verb(older, 'need')} a person."
+        told = f"{phrases.in_order(summaries)} {still}"
     return Completed(name="Done", message=told, data=data)
 
 
@@ -77,4 +76,6 @@ def data_of(state: State) -> tuple[Any, ...]:
 
 def _settled(summaries: Sequence[Summary]) -> str:
     since = max((s.settled_since for s in summaries), default="")
+    if any(s.needing for s in summaries):
+        return f"Nothing new. {phrases.needs(summaries)}"
     return f"Settled since {phrases.moment(since)}." if since else "The inbox is empty."

@@ -22,25 +22,45 @@ def verb(n: int, many: str) -> str:
 
 
 def verdict(summaries: Sequence[Summary]) -> str:
-    """One sentence over all batches of a run."""
-    files, good, bad, damaged = (
-        sum(getattr(s, name) for s in summaries) for name in ("files", "good", "needing", "alarm")
-    )
+    """One sentence over all batches of a run. No file of an AIP that is not as stored counts as in good order."""
+    alarm, sound = _alarm(summaries), [s for s in summaries if not s.alarm]
+    files, good = sum(s.files for s in sound), sum(s.good for s in sound)
     waiting = sum(s.ended.get(Ending.WAITING, 0) for s in summaries)
-    told = f"{good:,} of {count(files, 'file')} {verb(good, 'are')} in good order."
-    if damaged:
-        parts = [f"ALARM: {count(damaged, 'AIP')} {verb(damaged, 'are')} not as stored. Apart from that {told}"]
-    elif files == 0:
-        return "There was nothing to do."
-    elif good == files:
+    parts = [alarm] if alarm else []
+    if files and (good < files or alarm):
+        parts.append(
+            f"{good:,} of {count(files, 'other file' if alarm else 'file')} {verb(good, 'are')} in good order."
+        )
+    elif files:
         return "The only file is in good order." if files == 1 else f"All {files:,} files are in good order."
-    else:
-        parts = [told]
-    if bad := bad - damaged:
+    elif not alarm:
+        return "There was nothing to do."
+    if bad := _bad(summaries):
         parts.append(f"{bad:,} {verb(bad, 'need')} a person.")
     if waiting:
         parts.append(f"{waiting:,} {verb(waiting, 'wait')} for the next run.")
     return " ".join(parts)
+
+
+def needs(summaries: Sequence[Summary], refused: int = 0) -> str:
+    """What a person has to look at: `ALARM: 1 AIP is not as stored. 4 files need a person. 1 delivery is refused.`"""
+    bad = _bad(summaries)
+    parts = [
+        _alarm(summaries),
+        f"{count(bad, 'file')} {verb(bad, 'need')} a person." if bad else "",
+        f"{count(refused, 'delivery', 'deliveries')} {verb(refused, 'are')} refused." if refused else "",
+    ]
+    return " ".join(filter(None, parts)) or "Nothing needs a person."
+
+
+def _alarm(summaries: Sequence[Summary]) -> str:
+    damaged = sum(s.alarm for s in summaries)
+    return f"ALARM: {count(damaged, 'AIP')} {verb(damaged, 'are')} not as stored." if damaged else ""
+
+
+def _bad(summaries: Sequence[Summary]) -> int:
+    """Files that are held or failed."""
+    return sum(s.needing - s.alarm for s in summaries)
 
 
 def safety(summary: Summary) -> str:
@@ -68,21 +88,26 @@ def supplement(summary: Summary) -> str:
 
 def message(summaries: Sequence[Summary]) -> str:
     """What a Prefect state says: news first, 70 letters are shown."""
-    files, good = sum(s.files for s in summaries), sum(s.good for s in summaries)
-    needing = [s for s in summaries if s.needing]
-    notes = sum(s.noted for s in summaries)
-    bad = sum(s.needing for s in summaries)
+    files, bad, alarm = sum(s.files for s in summaries), _bad(summaries), _alarm(summaries)
     if not bad:
-        tail = f" {count(notes, 'note')}." if notes else ""
-        return f"{good:,} of {files:,} in good order.{tail}"
+        return in_order(summaries) if not alarm else f"{alarm} Open the artifact “summary”."
+    needing = [s for s in summaries if s.needing - s.alarm]
     words = (Ending.FAILED, Ending.HELD)
-    some = [f"{n} {word.value}" for word in words if (n := sum(s.ended.get(word, 0) for s in needing))]
-    kinds = ", ".join([*some, *(["the store"] if any(s.alarm for s in needing) else [])])
+    kinds = ", ".join(f"{n} {word.value}" for word in words if (n := sum(s.ended.get(word, 0) for s in needing)))
     person = f"{verb(bad, 'need')} a person"
     if len(summaries) == 1:
-        return f"{bad:,} of {files:,} {person}: {kinds}. Open the artifact “summary”."
-    where = ", ".join(f"{s.needing} in {s.batch}" for s in needing[:5])
-    return f"{count(len(summaries), 'batch', 'batches')}, {count(files, 'file')}. {bad:,} {person}: {where}."
+        return f"{alarm} {bad:,} of {files:,} {person}: {kinds}. Open the artifact “summary”.".strip()
+    where = ", ".join(f"{s.needing - s.alarm} in {s.batch}" for s in needing[:5])
+    told = f"{count(len(summaries), 'batch', 'batches')}, {count(files, 'file')}. {bad:,} {person}: {where}."
+    return f"{alarm} {told}".strip()
+
+
+def in_order(summaries: Sequence[Summary]) -> str:
+    """`57 of 60 in good order. 3 notes.`, after an alarm if there is one: of its AIP nothing counts as good."""
+    files, notes = sum(s.files for s in summaries), sum(s.noted for s in summaries)
+    good = sum(s.good for s in summaries if not s.alarm)
+    told = f"{_alarm(summaries)} {good:,} of {files:,} in good order."
+    return (told + (f" {count(notes, 'note')}." if notes else "")).strip()
 
 
 def covered(one: Coverage) -> str:

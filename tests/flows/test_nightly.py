@@ -57,7 +57,7 @@ def test_a_migration_that_was_put_down_puts_its_parent_down_with_what_is_done(ni
     for done in ([], [summary(files=3, done=2, held=1)]):
         state = close(put_down(*done), refused, new=0, night=night)
         assert (state.is_cancelled(), state.name) == (True, "Cancelled")
-        assert states.data_of(state) == tuple(done)
+        assert states.data_of(state) == (*done, *refused)
         assert state.message.startswith("Stopped after the files in hand.")
         assert "0 of 0" not in state.message
 

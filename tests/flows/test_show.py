@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -130,12 +131,14 @@ def test_the_end_of_a_run_names_verdict_numbers_trouble_and_where_to_look(
 def test_what_was_refused_beside_what_was_taken_is_told_with_its_code_and_its_faults(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    refused = [Refused("lô-hỏng", "The bag is none.\nno manifest of the payload", "bag-invalid")]
+    faults = "\n".join(f"fault {n}" for n in range(18))
+    refused = [Refused("lô-hỏng", f"The bag is none.\n{faults}", "bag-invalid")]
     refused += [Refused(f"lô-{n}", "It holds no file.", "batch-unfit", known=True) for n in range(11)]
     for worked in (True, False):
         out = screen(monkeypatch)
         show.result(Home(tmp_path), [summary(done=1)], refused, worked=worked, seconds=1)
-        assert "✕ lô-hỏng  bag-invalid\n  The bag is none.\n  no manifest of the payload\n" in out.text()
+        assert "✕ lô-hỏng  bag-invalid\n  The bag is none.\n  fault 0\n" in out.text()
+        assert "  fault 8\n  and 9 more lines: perenne run --json\n" in out.text()
         assert "✕ lô-0  batch-unfit (still)\n" in out.text()
         assert "and 2 deliveries more: perenne status\n" in out.text()
 
@@ -145,7 +148,17 @@ def test_a_run_without_work_says_since_when_all_is_settled(monkeypatch: pytest.M
     show.result(Home(tmp_path), [summary(files=3, done=2, held=1)], worked=False, seconds=1)
     first, second = out.text().splitlines()
     assert first.startswith("Nothing to do: văn-bản-2003 is settled since 2")
-    assert second == "No new version, no new master. 1 file still needs a person."
+    assert second == "No new version, no new master. 1 file needs a person."
+
+
+def test_a_batch_with_an_alarm_is_never_called_settled(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    out = screen(monkeypatch)
+    damaged = replace(summary(files=3, done=3, attention=(row("v1/content/a"),)), alarm=True)
+    show.result(Home(tmp_path), [damaged, summary(batch="lô-2", done=1)], worked=False, seconds=1)
+    assert "văn-bản-2003 is settled" not in out.text()
+    assert "Nothing to do: lô-2 is settled" in out.text()
+    assert "◆ văn-bản-2003/v1/content/a  text-lost\n" in out.text()
+    assert "No new version, no new master. ALARM: 1 AIP is not as stored.\n" in out.text()
 
 
 def test_at_most_ten_faults_are_shown_and_the_rest_is_counted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -51,11 +51,16 @@ def test_safety_counts_the_originals_that_are_stored() -> None:
 def test_an_aip_that_is_not_as_stored_comes_first_and_its_originals_are_not_called_safe() -> None:
     damaged = replace(summary(files=3, done=3), alarm=True)
     assert phrases.verdict([damaged, summary(files=2, done=1, held=1)]) == (
-        "ALARM: 1 AIP is not as stored. Apart from that 4 of 5 files are in good order. 1 needs a person."
+        "ALARM: 1 AIP is not as stored. 1 of 2 other files is in good order. 1 needs a person."
     )
-    assert phrases.verdict([damaged]).startswith("ALARM: 1 AIP is not as stored. Apart from that 3 of 3 files")
+    assert phrases.verdict([damaged]) == "ALARM: 1 AIP is not as stored."
     assert "safe" not in phrases.safety(damaged)
-    assert phrases.message([damaged]).startswith("1 of 3 needs a person: the store.")
+    assert phrases.message([damaged]) == "ALARM: 1 AIP is not as stored. Open the artifact “summary”."
+    assert (
+        phrases.in_order([damaged, summary(files=2, done=2)]) == "ALARM: 1 AIP is not as stored. 2 of 5 in good order."
+    )
+    assert phrases.needs([damaged], 2) == "ALARM: 1 AIP is not as stored. 2 deliveries are refused."
+    assert phrases.needs([summary(files=2, done=2)]) == "Nothing needs a person."
 
 
 def test_a_message_of_one_batch_names_the_kinds_of_trouble() -> None:
