@@ -35,6 +35,8 @@ KINDS = {
     stat.S_IFBLK: "device",
     stat.S_IFCHR: "device",
 }
+EMPTY = "empty folder"
+"""The kind of a folder that holds nothing, in the list of a submission."""
 
 
 class BatchError(Exception):
@@ -287,7 +289,7 @@ def empty_folders(root: Path) -> tuple[Entry, ...]:
         if e.fault:
             other.add(e.raw)
         elif e.kind == "folder":
-            folders[e.raw] = Entry(e.raw, 0, e.mtime_ns, "empty folder")
+            folders[e.raw] = Entry(e.raw, 0, e.mtime_ns, EMPTY)
     return tuple(folders[raw] for raw in sorted(folders.keys() - other))
 
 

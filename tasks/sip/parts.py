@@ -12,7 +12,7 @@ from operator import itemgetter
 
 from tasks.aip.ledger import ORIGINALS
 from tasks.premis.model import aip_id
-from tasks.sip.batch import Entry
+from tasks.sip.batch import EMPTY, Entry
 from tasks.store.errors import StoreBroken
 from tasks.store.names import logical_path
 from tasks.store.ocfl import Store
@@ -69,7 +69,8 @@ def _told(state: Mapping[str, Stored]) -> dict[str, tuple[int, int]]:
     found: dict[str, tuple[int, int]] = {}
     listings = [(int(match[1]), entry) for path, entry in state.items() if (match := _LISTING.fullmatch(path))]
     for _, entry in sorted(listings, key=itemgetter(0)):
-        found |= {ORIGINALS + told["path"]: (told["size"], int(told["mtime_ns"])) for told in json.loads(entry.read())}
+        rows = [told for told in json.loads(entry.read()) if told.get("kind") != EMPTY]  # no file, so it takes no room
+        found |= {ORIGINALS + told["path"]: (told["size"], int(told["mtime_ns"])) for told in rows}
     return found
 
 

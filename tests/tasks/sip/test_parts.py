@@ -136,6 +136,17 @@ def test_a_supplement_goes_where_its_files_are_or_to_the_end(home: Home) -> None
     assert originals(home, 4) == ["D"]
 
 
+def test_an_empty_folder_takes_no_room_in_a_part(home: Home) -> None:
+    deliver(home, "a")
+    for number in range(5):
+        (home.inbox / NAME / f"empty {number}").mkdir()
+    taken(home)
+    for name in "bcd":
+        deliver(home, name)
+        taken(home)
+    assert originals(home, 1) == list("abcd")
+
+
 def test_a_batch_that_was_whole_keeps_its_name_when_a_supplement_needs_a_second_part(home: Home) -> None:
     deliver(home, *"abc")
     taken(home)
