@@ -43,12 +43,14 @@ def last_supplement(events: Sequence[Event], run: UUID | None) -> Supplement | N
     """The last delivery of an AIP, from its events, oldest first; None when it was the only one that is known."""
     arrivals = [e for e in events if e.type is EventType.INGESTION]
     told = [e for e in arrivals if "delivery" in e.detail]
-    if not told or (version := int(told[-1].detail["version"])) == 1:
+    if not told:
         return None
-    last = told[-1]
-    places = [e for e in told if int(e.detail["version"]) < version]
-    stored = [e for e in arrivals if e.run != last.run and e.time < last.time and e.source and e.source.sha256]
-    before = (places or stored)[-1:]
+    last, version = told[-1], int(told[-1].detail["version"])
+    before, place = (last.detail.get(name, "") for name in ("before", "before_from"))
+    if not before:  # an older log leaves it to the AIP itself
+        if version == 1:
+            return None
+        before, place = _before(arrivals, last, version)
     new, changed, same = (int(last.detail[name]) for name in ("new", "changed", "same"))
     return Supplement(
         time=last.time.isoformat(),
@@ -57,7 +59,15 @@ def last_supplement(events: Sequence[Event], run: UUID | None) -> Supplement | N
         new=new,
         changed=changed,
         same=same,
-        before=before[0].time.isoformat() if before else "",
-        before_place=places[-1].detail["delivery"] if places else "",
+        before=before,
+        before_place=place,
         now=last.run == run,
     )
+
+
+def _before(arrivals: Sequence[Event], last: Event, version: int) -> tuple[str, str]:
+    """When and from where the delivery came that is before the last one."""
+    places = [e for e in arrivals if "delivery" in e.detail and int(e.detail["version"]) < version]
+    stored = [e for e in arrivals if e.run != last.run and e.time < last.time and e.source and e.source.sha256]
+    time = (places or stored)[-1].time.isoformat() if places or stored else ""
+    return time, places[-1].detail["delivery"] if places else ""

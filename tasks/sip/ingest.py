@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import logging
 import os
 import time
@@ -19,7 +20,7 @@ from tasks.aip.space import Budget, Sizes, holding, taking
 from tasks.config.home import Home
 from tasks.config.locks import aip_lock
 from tasks.premis import codes, log
-from tasks.premis.model import EventType, Trouble, aip_id
+from tasks.premis.model import Event, EventType, Trouble, aip_id
 from tasks.sip import refusal
 from tasks.sip.batch import Batch, BatchRefused, Entry, listing_digest, unfit, walk
 from tasks.sip.delivery import Delivery, opened
@@ -166,14 +167,33 @@ def _parted(
     groups = cut(delivery.entries, parts, home.settings().aip_max_files)
     twins = look_alikes(delivery.entries)
     done: list[Ingested] = []
-    number = 1
+    number, arrivals, listing = 1, list[Event](), _names_and_sizes(delivery.entries)
     for group in groups:
         part = About(batch.name, **asdict(description), part=number if len(groups) > 1 else 0)
         with _held(home, aip_id(batch.name, number), run, but=batch.aip):
-            taken = Taking(batch, aip_id(batch.name, number), delivery, twins, home, store, run)
+            taken = Taking(
+                batch,
+                aip_id(batch.name, number),
+                delivery,
+                twins,
+                home,
+                store,
+                run,
+                listing=listing,
+                earlier=arrivals,
+            )
             done.append(taken.all(group, part))
+        arrivals += taken.arrivals
         number += done[-1].version > 0  # where nothing could be stored there is no part yet
     return tuple(done)
+
+
+def _names_and_sizes(entries: Sequence[Entry]) -> str:
+    """SHA-256 of what makes a delivery the same one when it is copied once more after a kill."""
+    digest = hashlib.sha256()
+    for entry in entries:
+        digest.update(b"%s\0%d\0" % (entry.raw, entry.size))
+    return digest.hexdigest()
 
 
 @contextlib.contextmanager

@@ -71,8 +71,13 @@ class Taking:
         home: Home,
         store: Store,
         run: uuid.UUID,
+        *,
+        listing: str = "",
+        earlier: Sequence[Event] = (),
     ) -> None:
+        """`listing` says which delivery this is; `earlier` are the arrivals that versions of the parts before hold."""
         self.batch, self.aip, self.home, self.store = batch, aip, home, store
+        self.listing, self.earlier = listing, earlier
         self.delivery, self.alike = delivery, alike
         self.stage: Stage = store.stage(self.aip, run)
         ledger = self.ledger = self._ledger()
@@ -82,6 +87,7 @@ class Taking:
         fresh = unpacked(ledger)
         self.recorded = {(e.source.path, e.source.sha256) for e in fresh if e.source and e.type is EventType.INGESTION}
         self.acts = [(e.type, e.detail) for e in fresh if not e.source]
+        self.arrivals = _arrivals(ledger)
         self.about = ledger.about
         self.new: list[str] = []
         self.events: list[Event] = []
@@ -285,7 +291,20 @@ class Taking:
         if self.delivery.empty:  # the list of the submission names them
             counts["empty_folders"] = len(self.delivery.empty)
         detail = {"batch": self.batch.name, "delivery": shown(self.batch.path), "version": str(self.version + 1)}
+        detail |= {"listing": self.listing, **self._before()}
         return detail | {name: str(count) for name, count in counts.items()}
+
+    def _before(self) -> dict[str, str]:
+        """When and from where the batch was received before, in whatever part.
+
+        Not the parts of this same delivery that are stored already: a kill may have come between two of them.
+        """
+        others = [e for e in self.earlier if e.detail.get("listing") != self.listing]
+        if not (known := [*others, *self.arrivals]):
+            return {}
+        last = max(known, key=lambda e: e.time)
+        place = last.detail.get("delivery")
+        return {"before": last.time.isoformat()} | ({"before_from": place} if place else {})
 
     def _described(self, about: About) -> Iterator[Event]:
         """The act of taking over a changed description: it is about the AIP, not about a file."""
@@ -298,6 +317,12 @@ class Taking:
             return found
         events = log.read_many(self.home.log, [self.aip])[self.aip]
         return Ledger(self.aip, About(self.batch.name), 0, {}, tuple(events))
+
+
+def _arrivals(ledger: Ledger) -> list[Event]:
+    """The deliveries that versions of an AIP hold; where an older log tells of none, the last file that came."""
+    held = [e for e in ledger.events if e.type is EventType.INGESTION and e.id in ledger.packed]
+    return [e for e in held if "delivery" in e.detail] or [e for e in held if e.source and e.source.sha256][-1:]
 
 
 def _below(folder: str, head: Mapping[str, str]) -> dict[str, str]:

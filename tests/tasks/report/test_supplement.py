@@ -6,13 +6,16 @@ import re
 import uuid
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from flows.command import show
 from flows.ui import artifacts
+from tasks.aip.ledger import Ledger
 from tasks.config.home import Home
 from tasks.premis import log
+from tasks.premis.model import aip_id
 from tasks.report import phrases
 from tasks.report.pages import page
 from tasks.report.standing import standing
@@ -101,7 +104,11 @@ def test_a_batch_whose_first_delivery_left_no_place_in_the_log_is_told_with_its_
     (arrived,) = (e.time for e in log.read(home.log) if e.source and e.code == "" and e.type.value == "ingestion")
     deliver(home, tmp_path / "other" / "lô-1", RUNS[1], b="2")
     events = log.read_many(home.log, [done.aip])[done.aip]
-    older = [e for e in events if e.run != RUNS[0] or "delivery" not in e.detail]
+    older = [
+        replace(e, detail={k: v for k, v in e.detail.items() if not k.startswith("before")})
+        for e in events
+        if e.run != RUNS[0] or "delivery" not in e.detail
+    ]
     found = last_supplement(older, RUNS[1])
     assert found is not None
     assert (found.before, found.before_place) == (arrived.isoformat(), "")
@@ -115,6 +122,50 @@ def test_the_supplements_of_a_batch_in_several_aips_stand_beside_each_other(home
     parts = [seen, replace(seen, batch="lô-1 · part 2"), replace(seen, batch="lô-1 · part 3", supplement=None)]
     (told,) = by_batch(parts)
     assert len(told["supplements"]) == 2
+
+
+@pytest.fixture
+def parted(home: Home) -> Home:
+    (home.root / "perenne.toml").write_text("aip_max_files = 2\n", encoding="utf-8")
+    return home
+
+
+def parts(home: Home, place: Path, run: uuid.UUID, *names: str) -> list[Ingested]:
+    place.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        (place / name).write_text(name)
+    return list(ingest(batch(place), home, Store(home.store), run))
+
+
+def test_another_delivery_whose_files_all_go_to_a_new_part_is_told_as_received_before(
+    parted: Home, tmp_path: Path
+) -> None:
+    first, other = tmp_path / "inbox" / "lô-1", tmp_path / "other" / "lô-1"
+    parts(parted, first, RUNS[0], "a", "b")
+    one, two = (stands(parted, tmp_path, part) for part in parts(parted, other, RUNS[1], "x", "y"))
+    assert one.supplement is None
+    assert two.supplement is not None
+    assert (two.version, two.supplement.place, two.supplement.before_place) == (1, str(other), str(first))
+    (arrived,) = (e for e in log.read(parted.log) if e.detail.get("delivery") == str(first))
+    assert two.supplement.before == arrived.time.isoformat()
+
+
+def test_a_large_delivery_is_not_told_as_received_before_also_when_a_kill_came_between_its_parts(
+    parted: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, pack = tmp_path / "inbox" / "lô-1", taking.pack
+
+    def killed(store: Store, ledger: Ledger, *given: Any, **named: Any) -> int:
+        if ledger.id == aip_id("lô-1", 2):
+            raise KeyboardInterrupt
+        return pack(store, ledger, *given, **named)
+
+    monkeypatch.setattr(taking, "pack", killed)
+    with pytest.raises(KeyboardInterrupt):
+        parts(parted, place, RUNS[0], *"abcde")
+    monkeypatch.setattr(taking, "pack", pack)
+    done = parts(parted, place, RUNS[1], *"abcde") and parts(parted, place, RUNS[2])
+    assert [(one.version, stands(parted, tmp_path, one).supplement) for one in done] == [(1, None)] * 3
 
 
 def test_a_kill_after_the_log_and_before_the_store_does_not_tell_the_delivery_twice(
