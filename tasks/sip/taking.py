@@ -88,6 +88,8 @@ class Taking:
         self.recorded = {(e.source.path, e.source.sha256) for e in fresh if e.source and e.type is EventType.INGESTION}
         self.acts = [(e.type, e.detail) for e in fresh if not e.source]
         self.arrivals = _arrivals(ledger)
+        listed = any(e.detail.get("listing") == listing and "empty_folders" in e.detail for e in earlier)
+        self.empty = () if listed else delivery.empty  # once for a delivery, however many parts it makes
         self.about = ledger.about
         self.new: list[str] = []
         self.events: list[Event] = []
@@ -225,13 +227,14 @@ class Taking:
         renewed = bool(self.head) and self._tags_differ()
         if self.new or renewed:
             self.events += self._received(entries)
+            self.arrivals += [e for e in (*unpacked(self.ledger), *self.events) if "delivery" in e.detail]
         if self.events:
             log.append(self.events, self.home.log, name="ingest")
         if not self.new and not renewed and (not self.head or about == self.about):
             return head
         self.stage.put_bytes(_json(asdict(about)), ABOUT, durable=False)  # the commit flushes it
         if self.new or renewed:
-            listed = _json(_manifest([*entries, *self.delivery.empty[:EMPTY_LISTED]]))
+            listed = _json(_manifest([*entries, *self.empty[:EMPTY_LISTED]]))
             self.stage.put_bytes(listed, f"{SUBMISSION}v{head + 1}.json", durable=False)
             self._put_tags(head + 1)
         unfinished.mark(self.home, self.aip)
@@ -288,8 +291,8 @@ class Taking:
         changed = sum(path in self.head for path in self.new)
         counts = {"new": len(self.new) - changed, "changed": changed}
         counts["same"] = files - len(self.new) - len(self.troubles)
-        if self.delivery.empty:  # the list of the submission names them
-            counts["empty_folders"] = len(self.delivery.empty)
+        if self.empty:  # the list of the submission names them
+            counts["empty_folders"] = len(self.empty)
         detail = {"batch": self.batch.name, "delivery": shown(self.batch.path), "version": str(self.version + 1)}
         detail |= {"listing": self.listing, **self._before()}
         return detail | {name: str(count) for name, count in counts.items()}

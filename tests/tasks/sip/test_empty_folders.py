@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from tasks.aip.ledger import Ledger
 from tasks.config.home import Home
 from tasks.premis import log
+from tasks.premis.model import aip_id
 from tasks.sip import taking
 from tasks.sip.batch import batch, empty_folders
 from tasks.sip.ingest import ingest
@@ -80,3 +82,42 @@ def test_of_very_many_empty_folders_the_first_are_named_and_all_are_counted(
     (home.inbox / "lô-1" / "a.txt").write_bytes(b"a")
     rows, told = listed(home, home.inbox / "lô-1")
     assert ([row["path"] for row in rows], told) == (["0", "1", "2"], ["5"])
+
+
+def test_the_empty_folders_of_a_delivery_are_listed_once_also_where_it_makes_several_aips(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home.root / "perenne.toml").write_text("aip_max_files = 2\n", encoding="utf-8")
+    root, store, pack = home.inbox / "lô-1", Store(home.store), taking.pack
+    (root / "empty").mkdir(parents=True)
+    for name in "abcde":
+        (root / name).write_text(name)
+
+    def killed(store: Store, ledger: Ledger, *given: Any, **named: Any) -> int:
+        if ledger.id == aip_id("lô-1", 2):
+            raise KeyboardInterrupt
+        return pack(store, ledger, *given, **named)
+
+    monkeypatch.setattr(taking, "pack", killed)
+    with pytest.raises(KeyboardInterrupt):
+        ingest(batch(root), home, store, uuid.uuid4())
+    monkeypatch.setattr(taking, "pack", pack)
+    ingest(batch(root), home, store, uuid.uuid4())
+    assert empty_told(home) == [("1", "1"), ("1", ""), ("1", "")]
+    (root / "f").write_text("f")
+    (root / "another").mkdir()
+    ingest(batch(root), home, store, uuid.uuid4())
+    assert empty_told(home)[3:] == [("2", "2")]  # where the supplement went
+    assert [len(empty_rows(store, number)) for number in (1, 2, 3)] == [1, 0, 2]
+
+
+def empty_told(home: Home) -> list[tuple[str, str]]:
+    told = [e.detail for e in log.in_order(list(log.read(home.log))) if "delivery" in e.detail]
+    return [(detail["version"], detail.get("empty_folders", "")) for detail in told]
+
+
+def empty_rows(store: Store, number: int) -> list[str]:
+    inventory = store.inventory(aip_id("lô-1", number))
+    assert inventory is not None
+    rows = json.loads(inventory.state()[f"metadata/submission/v{inventory.head}.json"].path.read_text())
+    return [row["path"] for row in rows if row.get("kind") == "empty folder"]
