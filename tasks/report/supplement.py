@@ -42,7 +42,8 @@ class Supplement:
 def last_supplement(events: Sequence[Event], run: UUID | None) -> Supplement | None:
     """The last delivery of an AIP, from its events, oldest first; None when it was the only one that is known."""
     arrivals = [e for e in events if e.type is EventType.INGESTION]
-    told = [e for e in arrivals if "delivery" in e.detail]
+    of_id = {str(e.id): e for e in arrivals if "delivery" in e.detail}
+    told = [of_id[name] for e in arrivals if (name := e.detail.get("takes_up", str(e.id))) in of_id]
     if not told:
         return None
     last, version = told[-1], int(told[-1].detail["version"])
@@ -61,7 +62,7 @@ def last_supplement(events: Sequence[Event], run: UUID | None) -> Supplement | N
         same=same,
         before=before,
         before_place=place,
-        now=last.run == run,
+        now=any(e.run == run for e in arrivals if e.detail.get("takes_up", str(e.id)) == str(last.id)),
     )
 
 

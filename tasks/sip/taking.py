@@ -86,7 +86,7 @@ class Taking:
         self.last = {e.source.path: e for e in ledger.events if e.type is EventType.INGESTION and e.source}
         fresh = unpacked(ledger)
         self.recorded = {(e.source.path, e.source.sha256) for e in fresh if e.source and e.type is EventType.INGESTION}
-        self.acts = [(e.type, e.detail) for e in fresh if not e.source]
+        self.acts = [e for e in fresh if not e.source]
         self.arrivals = _arrivals(ledger)
         listed = any(e.detail.get("listing") == listing and "empty_folders" in e.detail for e in earlier)
         self.empty = () if listed else delivery.empty  # once for a delivery, however many parts it makes
@@ -282,9 +282,15 @@ class Taking:
             yield from self._told(kind, detail)
 
     def _told(self, kind: EventType, detail: Mapping[str, str]) -> Iterator[Event]:
-        """The event of an act about the whole, where a killed run has not recorded the same already."""
-        if (kind, detail) not in self.acts:
-            yield self.recorder.event(kind, Outcome.SUCCESS, began=time.time(), detail=detail, agents=(PERENNE,))
+        """The event of an act about the whole.
+
+        Where the log has the same and no version holds it, a kill came before the store, or the store is older than the
+        log: it is not told twice, and this run, which makes the version, says that it takes it up.
+        """
+        left = next((e for e in reversed(self.acts) if (e.type, e.detail) == (kind, detail)), None)
+        if left is not None:
+            kind, detail = EventType.INGESTION, {"batch": self.batch.name, "takes_up": str(left.id)}
+        yield self.recorder.event(kind, Outcome.SUCCESS, began=time.time(), detail=detail, agents=(PERENNE,))
 
     def _counted(self, files: int) -> dict[str, str]:
         """Where the delivery lay, the version that it makes, and what its files are against what was there before."""

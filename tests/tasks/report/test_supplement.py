@@ -12,6 +12,7 @@ import pytest
 
 from flows.command import show
 from flows.ui import artifacts
+from tasks.aip import ledger as ledgers
 from tasks.aip.ledger import Ledger
 from tasks.config.home import Home
 from tasks.premis import log
@@ -19,7 +20,7 @@ from tasks.premis.model import aip_id
 from tasks.report import phrases
 from tasks.report.pages import page
 from tasks.report.standing import standing
-from tasks.report.summary import Summary, by_batch
+from tasks.report.summary import Summary, by_batch, summarize
 from tasks.report.supplement import last_supplement
 from tasks.sip import taking
 from tasks.sip.batch import batch
@@ -168,8 +169,9 @@ def test_a_large_delivery_is_not_told_as_received_before_also_when_a_kill_came_b
     assert [(one.version, stands(parted, tmp_path, one).supplement) for one in done] == [(1, None)] * 3
 
 
-def test_a_kill_after_the_log_and_before_the_store_does_not_tell_the_delivery_twice(
-    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("kills", [1, 2])
+def test_the_run_that_makes_what_killed_runs_left_in_the_log_tells_it_and_the_log_has_it_once(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kills: int
 ) -> None:
     place, pack = tmp_path / "sở-nội-vụ" / "lô-1", taking.pack
     deliver(home, place, RUNS[0], a="1")
@@ -178,9 +180,24 @@ def test_a_kill_after_the_log_and_before_the_store_does_not_tell_the_delivery_tw
         raise KeyboardInterrupt
 
     monkeypatch.setattr(taking, "pack", killed)
-    with pytest.raises(KeyboardInterrupt):
-        deliver(home, place, RUNS[1], b="2")
+    dead = [uuid.UUID(int=n) for n in range(10, 10 + kills)]
+    for run in dead:
+        with pytest.raises(KeyboardInterrupt):
+            deliver(home, place, run, b="2")
     monkeypatch.setattr(taking, "pack", pack)
-    deliver(home, place, RUNS[2], b="2")
+    done = deliver(home, place, RUNS[2], b="2")
     told = [(e.detail["version"], e.run) for e in log.read(home.log) if "delivery" in e.detail]
-    assert told == [("1", RUNS[0]), ("2", RUNS[1])]
+    assert told == [("1", RUNS[0]), ("2", dead[0])]
+    seen = as_seen_by(RUNS[2], home, tmp_path, done)
+    assert seen.worked
+    assert seen.supplement is not None
+    assert (seen.supplement.now, seen.supplement.version, seen.supplement.new) == (True, 2, 1)
+    later = as_seen_by(uuid.uuid4(), home, tmp_path, deliver(home, place, uuid.uuid4()))
+    assert later.supplement is not None
+    assert (later.worked, later.supplement.now) == (False, False)
+
+
+def as_seen_by(run: uuid.UUID, home: Home, tmp_path: Path, one: Ingested) -> Summary:
+    ledger = ledgers.read(Store(home.store), home.log, one.aip)
+    assert ledger is not None
+    return summarize(ledger, {}, policy(tmp_path), "", run)
