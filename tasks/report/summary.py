@@ -173,7 +173,7 @@ def summarize(
         events=len(ledger.events),
         settled_since=max((e.time.isoformat() for e in settled), default=""),
         worked=any(e.run == run for e in ledger.events),
-        supplement=last_supplement(ledger.events, run),
+        supplement=last_supplement(ledger.events, ledger.state, run),
     )
 
 

@@ -5,12 +5,13 @@ The same name always means the same AIP. So whoever delivers something else unde
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from tasks.premis.model import Event, EventType
+from tasks.sip.parts import SUBMISSION
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +40,15 @@ class Supplement:
         }
 
 
-def last_supplement(events: Sequence[Event], run: UUID | None) -> Supplement | None:
-    """The last delivery of an AIP, from its events, oldest first; None when it was the only one that is known."""
+def last_supplement(events: Sequence[Event], head: Collection[str], run: UUID | None) -> Supplement | None:
+    """The last delivery of an AIP, from its events, oldest first; None when it was the only one that is known.
+
+    Not one that the `head`, its logical paths, has no list of: it was never made, or the store was put back to before
+    it. An empty head is one that cannot be read.
+    """
     arrivals = [e for e in events if e.type is EventType.INGESTION]
-    of_id = {str(e.id): e for e in arrivals if "delivery" in e.detail}
+    told = [e for e in arrivals if "delivery" in e.detail]
+    of_id = {str(e.id): e for e in told if not head or f"{SUBMISSION}v{e.detail['version']}.json" in head}
     told = [of_id[name] for e in arrivals if (name := e.detail.get("takes_up", str(e.id))) in of_id]
     if not told:
         return None

@@ -329,9 +329,11 @@ class Taking:
 
 
 def _arrivals(ledger: Ledger) -> list[Event]:
-    """The deliveries that versions of an AIP hold; where an older log tells of none, the last file that came."""
+    """The deliveries that made versions of an AIP; where an older log tells of none, the last file that came."""
     held = [e for e in ledger.events if e.type is EventType.INGESTION and e.id in ledger.packed]
-    return [e for e in held if "delivery" in e.detail] or [e for e in held if e.source and e.source.sha256][-1:]
+    # Of one that a kill kept from being made, the next version has the event and no list.
+    told = [e for e in held if "delivery" in e.detail and f"{SUBMISSION}v{e.detail['version']}.json" in ledger.state]
+    return told or [e for e in held if e.source and e.source.sha256][-1:]
 
 
 def _below(folder: str, head: Mapping[str, str]) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import uuid
 from dataclasses import replace
 from pathlib import Path
@@ -92,7 +93,7 @@ def test_the_last_of_several_deliveries_is_told_against_the_one_before_it(home: 
         done = deliver(home, tmp_path / str(number) / "lô-1", run, a="1", **{f"b{number}": "2"})
     events = log.read_many(home.log, [done.aip])[done.aip]
     for run, now in ((RUNS[2], True), (RUNS[1], False), (None, False)):
-        found = last_supplement(events, run)
+        found = last_supplement(events, (), run)
         assert found is not None
         assert (found.new, found.same, found.version, found.now) == (1, 1, 3, now)
         assert found.before_place == str(tmp_path / "1" / "lô-1")
@@ -110,7 +111,7 @@ def test_a_batch_whose_first_delivery_left_no_place_in_the_log_is_told_with_its_
         for e in events
         if e.run != RUNS[0] or "delivery" not in e.detail
     ]
-    found = last_supplement(older, RUNS[1])
+    found = last_supplement(older, (), RUNS[1])
     assert found is not None
     assert (found.before, found.before_place) == (arrived.isoformat(), "")
     said = phrases.supplement(replace(stands(home, tmp_path, done), supplement=found))
@@ -201,3 +202,25 @@ def as_seen_by(run: uuid.UUID, home: Home, tmp_path: Path, one: Ingested) -> Sum
     ledger = ledgers.read(Store(home.store), home.log, one.aip)
     assert ledger is not None
     return summarize(ledger, {}, policy(tmp_path), "", run)
+
+
+@pytest.mark.parametrize("described", [False, True], ids=["same version", "after a version of its own"])
+def test_with_a_store_older_than_the_log_no_supplement_is_told_until_it_is_made_again(
+    home: Home, tmp_path: Path, described: bool
+) -> None:
+    place, other = tmp_path / "one" / "lô-1", tmp_path / "other" / "lô-1"
+    deliver(home, place, RUNS[0], a="1")
+    shutil.copytree(home.store, tmp_path / "backup")
+    deliver(home, other, RUNS[1], b="2")
+    shutil.rmtree(home.store)
+    shutil.move(tmp_path / "backup", home.store)
+    (place.parent / "lô-1.toml").write_text('producer = "Sở Nội vụ"\n' * described)
+    before = deliver(home, place, uuid.uuid4())
+    assert (before.version, as_seen_by(RUNS[1], home, tmp_path, before).supplement) == (1 + described, None)
+    shutil.copy(place.parent / "lô-1.toml", other.parent)
+    done = deliver(home, other, RUNS[2])
+    seen = as_seen_by(RUNS[2], home, tmp_path, done)
+    assert (done.version, seen.worked) == (2 + described, True)
+    assert seen.supplement is not None
+    assert (seen.supplement.now, seen.supplement.version) == (True, done.version)
+    assert (seen.supplement.place, seen.supplement.before_place) == (str(other), str(place))
