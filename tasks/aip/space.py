@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -106,7 +107,8 @@ class Budget:
         self._left: dict[int, Room] = {}
         for folder in (home.store, home.work, home.log):
             self._left.setdefault(folder.stat().st_dev, _left(folder))
-        self._turn: dict[int, Room] = dict.fromkeys(self._left, (0, 0))
+        self._turns: dict[int, list[Room]] = {device: [] for device in self._left}
+        self._turn: dict[int, Room] = dict.fromkeys(self._left, (0, 0))  # the largest of them
         self._held: dict[int, Room] = dict.fromkeys(self._left, (0, 0))
 
     def take(self, needs: Iterable[Need]) -> None:
@@ -130,7 +132,8 @@ class Budget:
                 board.go_on()
             for device, some in wanted.items():
                 self._left[device] = _less(self._left[device], _sum(n for n in some if n.lasting))
-                self._turn[device] = _most(self._turn[device], _sum(n for n in some if not n.lasting))
+                self._turns[device].append(turn := _sum(n for n in some if not n.lasting))
+                self._turn[device] = _most(self._turn[device], turn)
             for device, some in held.items():
                 self._held[device] = _plus(self._held[device], _sum(some))
         try:
@@ -142,10 +145,12 @@ class Budget:
                 self._freed.notify_all()
 
     def give_back(self, needs: Iterable[Need]) -> None:
-        """What was promised for these needs to last did not come to be."""
+        """What was promised for these needs is not wanted: nothing will last of them, and they have no turn."""
         with self._freed:
             for device, some in _by_device(needs).items():
                 self._left[device] = _plus(self._left[device], _sum(n for n in some if n.lasting))
+                self._turns[device].remove(_sum(n for n in some if not n.lasting))
+                self._turn[device] = functools.reduce(_most, self._turns[device], (0, 0))
             self._freed.notify_all()
 
     def _short(self, wanted: _Needs, held: _Needs, others: Mapping[int, Room]) -> Trouble | None:

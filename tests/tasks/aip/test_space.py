@@ -139,13 +139,19 @@ def test_the_last_listing_says_what_of_an_archive_changed_since(tmp_path: Path, 
     assert part.known == part.listed.keys() == {"originals/a.bin", "originals/b.bin"}
 
 
+def wrong_bag(tmp_path: Path, name: str, size: int) -> Path:
+    """A bag of one file, whose digest is another one."""
+    bag = tmp_path / "túi"
+    (bag / "data").mkdir(parents=True)
+    (bag / "data" / name).write_bytes(bytes(size))
+    (bag / "bagit.txt").write_text("BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n", encoding="utf-8")
+    (bag / "manifest-sha256.txt").write_text(f"{'0' * 64}  data/{name}\n", encoding="utf-8")
+    return bag
+
+
 def test_a_bag_that_is_refused_leaves_its_room_to_the_next_delivery(tmp_path: Path, home: Home) -> None:
     (home.root / "perenne.toml").write_text("reserve_gb = 0\n", encoding="utf-8")
-    bag, good, store = tmp_path / "túi", delivery(tmp_path, "lô", 20 << 20), Store(home.store)
-    (bag / "data").mkdir(parents=True)
-    (bag / "data" / "a.bin").write_bytes(bytes(20 << 20))
-    (bag / "bagit.txt").write_text("BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n", encoding="utf-8")
-    (bag / "manifest-sha256.txt").write_text(f"{'0' * 64}  data/a.bin\n", encoding="utf-8")
+    bag, good, store = wrong_bag(tmp_path, "a.bin", 20 << 20), delivery(tmp_path, "lô", 20 << 20), Store(home.store)
     budget = Budget(home)
     budget._left = dict.fromkeys(budget._left, ((CORES + 1) * (20 << 20) + (5 << 20), 1000))
     (refused,) = take_in(batch(bag), home, store, uuid.uuid4(), budget)
@@ -153,6 +159,35 @@ def test_a_bag_that_is_refused_leaves_its_room_to_the_next_delivery(tmp_path: Pa
     assert refused.code.startswith("bag-")
     (taken,) = take_in(batch(good), home, store, uuid.uuid4(), budget)
     assert isinstance(taken, Ingested)
+
+
+def test_a_refused_delivery_leaves_the_room_for_its_masters_in_the_work_folder_too(tmp_path: Path, home: Home) -> None:
+    (home.root / "perenne.toml").write_text("reserve_gb = 0\n", encoding="utf-8")
+    bag, store, budget = wrong_bag(tmp_path, "a.jp2", 1 << 20), Store(home.store), Budget(home)
+    # Each core may have 56 MiB of the picture in hand, but only 20 of each of the four that come after it.
+    budget._left = dict.fromkeys(budget._left, ((CORES + 1) * (56 << 20) + (5 << 20), 1000))
+    (refused,) = take_in(batch(bag), home, store, uuid.uuid4(), budget)
+    assert isinstance(refused, Refused)
+    assert refused.code.startswith("bag-")
+    for number in range(4):
+        (taken,) = take_in(batch(delivery(tmp_path, f"lô-{number}", 20 << 20)), home, store, uuid.uuid4(), budget)
+        assert isinstance(taken, Ingested), taken
+
+
+def test_of_room_that_has_a_turn_the_largest_counts_of_what_was_not_given_back(home: Home) -> None:
+    (home.root / "perenne.toml").write_text("reserve_gb = 0\n", encoding="utf-8")
+    budget = Budget(home)
+    budget._left = dict.fromkeys(budget._left, (100, 100))
+    large, small = ([Need(home.work, size, 1, lasting=False)] for size in (80, 50))
+    for needs in (large, small, large):
+        budget.take(needs)
+    budget.give_back(large)
+    with pytest.raises(Trouble, match="space"):
+        budget.take([Need(home.store, 21, 1)])  # another one has as large a turn
+    budget.give_back(large)
+    with pytest.raises(Trouble, match="space"):
+        budget.take([Need(home.store, 51, 1)])
+    budget.take([Need(home.store, 50, 1)])
 
 
 def test_a_supplement_writes_nothing_that_the_store_has(tmp_path: Path, home: Home) -> None:
