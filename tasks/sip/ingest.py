@@ -8,7 +8,7 @@ import logging
 import os
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -106,7 +106,7 @@ def ingest(
                 raise known
             if parts and refusal.read(seen).get("listing") == _with_store(digest, parts):
                 return tuple(Ingested(batch.name, p.aip, p.version, len(p.known), 0) for p in parts)
-            room = partial(_promised, budget, home, parts)
+            room = partial(_promised, budget, home, parts, lambda: _begun(batch, parts, store, run))
             with opened(batch, entries, home, room) as delivery:
                 done = _parted(batch, delivery, description, parts, home, store, run)
         except BatchRefused as refused:
@@ -134,11 +134,17 @@ def _with_store(listing: str, parts: Sequence[Part]) -> str:
 
 @contextlib.contextmanager
 def _promised(
-    budget: Budget | None, home: Home, parts: Sequence[Part], files: Sequence[Entry], meanwhile: Sizes
+    budget: Budget | None,
+    home: Home,
+    parts: Sequence[Part],
+    begun: Callable[[], bool],
+    files: Sequence[Entry],
+    meanwhile: Sizes,
 ) -> Iterator[None]:
     """Promise room for what the store has not, and for what has another size or time than when it was stored.
 
-    Whether its bytes are others, too, is known only when it is read.
+    Whether its bytes are others, too, is known only when it is read. What fails before the delivery is `begun` to be
+    stored gives its room back.
     """
     if budget is None:
         yield
@@ -149,9 +155,17 @@ def _promised(
     with budget.holding(wanted, holding(meanwhile, home)):
         try:
             yield
-        except BatchRefused:  # judged before anything of it is stored
-            budget.give_back(wanted)
+        except Exception as e:
+            if isinstance(e, BatchRefused) or not begun():  # the first is judged before anything of it is stored
+                budget.give_back(wanted)
             raise
+
+
+def _begun(batch: Batch, parts: Sequence[Part], store: Store, run: uuid.UUID) -> bool:
+    """Whether something of a delivery is stored that was not among its `parts`, or waits in a stage to be stored."""
+    places = range(1, len(parts) + 2)
+    waits = any(store.stage(aip_id(batch.name, number), run).entries() for number in places)
+    return waits or stored(batch.name, store) != list(parts)
 
 
 def _parted(

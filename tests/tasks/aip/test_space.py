@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import random
@@ -17,6 +18,7 @@ import pytest
 from tasks.aip.plan import Scope
 from tasks.aip.space import GB, Budget, Need, making, taking
 from tasks.config.home import Home
+from tasks.config.locks import aip_lock
 from tasks.premis import log
 from tasks.premis.model import Trouble, aip_id
 from tasks.sip import parts
@@ -172,6 +174,59 @@ def test_a_refused_delivery_leaves_the_room_for_its_masters_in_the_work_folder_t
     for number in range(4):
         (taken,) = take_in(batch(delivery(tmp_path, f"lô-{number}", 20 << 20)), home, store, uuid.uuid4(), budget)
         assert isinstance(taken, Ingested), taken
+
+
+def test_a_delivery_that_finds_a_part_of_it_busy_leaves_its_room_to_the_next(tmp_path: Path, home: Home) -> None:
+    (home.root / "perenne.toml").write_text("reserve_gb = 0\naip_max_files = 1\n", encoding="utf-8")
+    folder, store, budget = delivery(tmp_path, "lô", 10), Store(home.store), Budget(home)
+    take_in(batch(folder), home, store, uuid.uuid4())
+    (folder / "b.bin").write_bytes(bytes(20 << 20))
+    budget._left = dict.fromkeys(budget._left, ((CORES + 1) * (20 << 20) + (5 << 20), 1000))
+    with aip_lock(home, aip_id("lô", 2), uuid.uuid4()):
+        (busy,) = take_in(batch(folder), home, store, uuid.uuid4(), budget)
+    assert isinstance(busy, Refused)
+    assert busy.code == "store-busy"
+    (taken,) = take_in(batch(delivery(tmp_path, "lô-2", 20 << 20)), home, store, uuid.uuid4(), budget)
+    assert isinstance(taken, Ingested), taken
+
+
+def test_a_delivery_of_which_a_part_is_stored_when_another_is_busy_keeps_its_room(tmp_path: Path, home: Home) -> None:
+    (home.root / "perenne.toml").write_text("reserve_gb = 0\naip_max_files = 1\n", encoding="utf-8")
+    folder, store, budget = delivery(tmp_path, "lô", 20 << 20), Store(home.store), Budget(home)
+    (folder / "b.bin").write_bytes(b"b")
+    budget._left = dict.fromkeys(budget._left, ((CORES + 1) * (20 << 20) + (5 << 20), 1000))
+    with aip_lock(home, aip_id("lô", 2), uuid.uuid4()):
+        (busy,) = take_in(batch(folder), home, store, uuid.uuid4(), budget)
+    assert isinstance(busy, Refused)
+    assert busy.code == "store-busy"
+    (short,) = take_in(batch(delivery(tmp_path, "lô-2", 20 << 20)), home, store, uuid.uuid4(), budget)
+    assert isinstance(short, Refused)
+    assert short.code == "space"
+
+
+def test_an_archive_that_its_disk_does_not_give_leaves_its_room_to_the_next(
+    tmp_path: Path, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home.root / "perenne.toml").write_text("reserve_gb = 0\n", encoding="utf-8")
+    bad, store, budget = home.inbox / "lô.zip", Store(home.store), Budget(home)
+    with zipfile.ZipFile(bad, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.bin", bytes(20 << 20))
+    opened, times = os.open, iter(range(100))
+
+    def once(path: str | Path, flags: int, *more: int, **named: int) -> int:
+        if os.fspath(path) == str(bad) and next(times):
+            path = "/proc/self/mem"  # a regular file, of which the first byte cannot be read: EIO
+            flags &= ~os.O_NOFOLLOW
+        return opened(path, flags, *more, **named)
+
+    budget._left = dict.fromkeys(budget._left, ((CORES + 1) * (20 << 20) + (5 << 20), 1000))
+    monkeypatch.setattr(os, "open", once)
+    (refused,) = take_in(batch(bad), home, store, uuid.uuid4(), budget)
+    monkeypatch.undo()
+    assert isinstance(refused, Refused)
+    assert os.strerror(errno.EIO) in refused.why
+    (taken,) = take_in(batch(delivery(tmp_path, "lô-2", 20 << 20)), home, store, uuid.uuid4(), budget)
+    assert isinstance(taken, Ingested), taken
 
 
 def test_of_room_that_has_a_turn_the_largest_counts_of_what_was_not_given_back(home: Home) -> None:
