@@ -68,15 +68,26 @@ def _taken(home: Home, descriptor: int, run: uuid.UUID) -> bool:
 
 
 @contextlib.contextmanager
-def _naming(home: Home) -> Iterator[None]:
-    """Taking a lock and writing who took it, as one act: nobody finds a lock held under the name of a former holder."""
-    # For reading: who may only look, such as at `status`, waits here, too.
-    descriptor = os.open(_folder(home) / "naming", os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o640)
+def _naming(home: Home, *, asking: bool = False) -> Iterator[None]:
+    """Taking a lock and writing who took it, as one act: nobody finds a lock held under the name of a former holder.
+
+    Who is only `asking`, as a sweep is, keeps takers out and other askers not.
+    """
+    # NFS makes of a flock a lock on bytes: an exclusive one wants a descriptor for writing, a shared one for reading.
+    descriptor = _naming_file(home, os.O_RDONLY if asking else os.O_RDWR)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        fcntl.flock(descriptor, fcntl.LOCK_SH if asking else fcntl.LOCK_EX)
         yield
     finally:
         os.close(descriptor)
+
+
+def _naming_file(home: Home, way: int) -> int:
+    path, more = _folder(home) / "naming", os.O_CREAT | os.O_CLOEXEC
+    try:
+        return os.open(path, way | more, 0o640)
+    except PermissionError:  # another member of the group made it; on a disk of this machine reading is enough
+        return os.open(path, os.O_RDONLY | more, 0o640)
 
 
 def _read(text: bytes) -> Holder | None:
@@ -100,7 +111,7 @@ def holders(home: Home) -> dict[str, str]:
     held = {}
     folder = home.work / "locks"
     for path in sorted(folder.glob("*.lock")) if folder.is_dir() else []:
-        with _naming(home), path.open() as lock:  # so that nobody meets our own moment of holding it
+        with _naming(home, asking=True), path.open() as lock:  # so that nobody meets our own moment of holding it
             try:
                 fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
+import os
 import subprocess
 import sys
 import threading
 import time
 import uuid
 from pathlib import Path
+from typing import IO
+
+import pytest
 
 from tasks.config.home import Home
 from tasks.config.locks import PATIENCE_S, aip_lock, holder, holders
+from tests.test_full import namespaces
 
 HOLD = """
 import sys, time, uuid
@@ -122,6 +129,57 @@ def test_whoever_asks_who_holds_what_is_in_nobodys_way(tmp_path: Path) -> None:
     finally:
         other.kill()
         other.communicate()
+
+
+def test_locks_are_taken_and_asked_for_where_a_lock_wants_a_descriptor_of_its_kind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, aip, flock = Home(tmp_path), uuid.UUID(int=1), fcntl.flock
+
+    def as_on_nfs(file: int | IO[str], operation: int) -> None:
+        way = fcntl.fcntl(file, fcntl.F_GETFL) & os.O_ACCMODE
+        if way == (os.O_RDONLY if operation & fcntl.LOCK_EX else os.O_WRONLY):
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        flock(file, operation)
+
+    monkeypatch.setattr(fcntl, "flock", as_on_nfs)
+    with aip_lock(home, aip, uuid.UUID(int=7)) as held:
+        assert held
+        assert holders(home) == {str(aip): str(uuid.UUID(int=7))}
+
+
+READ_ONLY = """
+mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && shift && exec "$@"
+"""
+ASK = """
+import sys
+from pathlib import Path
+from tasks.config.home import Home
+from tasks.config.locks import holders
+print(holders(Home(Path(sys.argv[1]))))
+"""
+
+
+@pytest.mark.skipif(not namespaces(), reason="no mount namespace can be made here")
+def test_who_holds_what_is_told_where_nothing_can_be_written(tmp_path: Path) -> None:
+    home, aip = Home(tmp_path), uuid.UUID(int=1)
+    alone = ["unshare", "-m" if os.geteuid() == 0 else "-Urm", "sh", "-c", READ_ONLY, "sh", str(tmp_path)]
+    with aip_lock(home, aip, uuid.UUID(int=7)):
+        done = subprocess.run(
+            [*alone, sys.executable, "-c", ASK, str(tmp_path)], capture_output=True, text=True, check=False
+        )
+    assert (done.stdout.strip(), done.stderr) == (str({str(aip): str(uuid.UUID(int=7))}), "")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_a_member_of_the_group_takes_locks_beside_whoever_took_the_first_one(tmp_path: Path) -> None:
+    _left_by_a_former_run(Home(tmp_path), uuid.UUID(int=2))
+    for path in (tmp_path, *tmp_path.rglob("*")):
+        path.chmod(0o770 if path.is_dir() else 0o640)
+    become = "import os\nos.setgroups([])\nos.setuid(65534)\nwith aip_lock"
+    code = HOLD.replace("with aip_lock", become).replace("sleep(60)", "sleep(0)")
+    other = subprocess.run([sys.executable, "-c", code, "."], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (other.stdout, other.stderr) == ("True\n", "")
 
 
 def test_a_lock_that_nobody_took_or_whose_file_is_damaged_has_no_holder(tmp_path: Path) -> None:
