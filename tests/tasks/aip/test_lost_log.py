@@ -52,7 +52,9 @@ def older(pipeline: Pipeline, backup: Path) -> None:
 
 
 def a_part_less(pipeline: Pipeline, _: Path) -> None:
-    for part in pipeline.home.log.rglob("*.image-to-tiff-*.parquet"):
+    parts = list(pipeline.home.log.rglob("*.image-to-tiff-*.parquet"))
+    assert parts
+    for part in parts:
         part.unlink()
 
 

@@ -126,6 +126,7 @@ def test_whoever_asks_who_holds_what_is_in_nobodys_way(tmp_path: Path) -> None:
             _left_by_a_former_run(home, aip)
             with aip_lock(home, aip, uuid.UUID(int=8)) as held:
                 assert held
+        assert other.poll() is None  # it was asking all the time
     finally:
         other.kill()
         other.communicate()
