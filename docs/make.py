@@ -67,13 +67,21 @@ TYPES = {
     EventType.FIXITY: "every stored byte of an AIP was read and compared with its digest",
 }
 DETAILS = (
-    ("ingestion", "`batch`; `name_bytes` (hexadecimal) where the received name is not the logical path"),
+    ("ingestion: of a file", "`batch`; `name_bytes` (hexadecimal) where the received name is not the logical path; "
+     "the holes of the code"),
+    ("ingestion: of a delivery", "`batch`, `delivery` (where it lay), the `version` that it makes; how many files are "
+     "`new`, `changed`, the `same` as before; `empty_folders`, where it has some"),
+    ("ingestion: of an archive", "`container` (its name), `size`, `sha256`, `sha512`"),
+    ("ingestion: of a changed description", "`batch`; of `title`, `producer`, `languages`, `part` those that there are"),
+    ("ingestion: of a delivery that is refused", "`batch`, the holes of the code, `faults` (the first 1,000, a line for "
+     "each); when it is taken after all and nothing in it is new, one more with `batch` alone"),
     ("message digest calculation", "`sha512`"),
     ("format identification", "`puid`, `format`, `format_version`, `mime`, `basis`, `warning`, `others`, `release`; "
      "`fido`, `fido_basis`, `fido_release`, `fido_agrees`"),
     ("metadata extraction", "`facts`: a JSON object; the names are in [policy.md](policy.md)"),
     ("normalization, migration, policy assignment", "the holes of the code; `note CODE`: each note as a sentence"),
-    ("validation", "`check`, and the holes of the code"),
+    ("validation", "`check`, and the holes of the code; of a bag `check` (`bagit`), `bagit_version`, `algorithms`, "
+     "`files` (how many it lists)"),
 )  # fmt: skip
 FLOW = """\
 ## How one file and one rule become events
