@@ -4,7 +4,8 @@ A listing says what the archive claims; `unpack` counts the bytes that really co
 are written under numbers, so no name of the archive ever meets a file system here. Each is gone to at once, so that
 many portions cost no more than one; a compressed tar has no places to go to, and is made plain first.
 
-An archive that its disk does not give is not a damaged one: each function answers then with `{"unread": errno}` alone.
+An archive that its disk does not give, or whose files ours does not take, is not a damaged one: each function answers
+then with `{"unread": errno}` alone, and the caller looks whose disk it is.
 """
 
 from __future__ import annotations

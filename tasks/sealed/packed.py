@@ -26,11 +26,11 @@ DAMAGE = (
 )
 """What reading hostile bytes may raise."""
 
-_UNREAD = {errno.EIO, errno.ESTALE, errno.ENODEV, errno.ENXIO, errno.ENOTCONN, errno.ETIMEDOUT}
+_UNREAD = {errno.EIO, errno.ESTALE, errno.ENODEV, errno.ENXIO, errno.ENOTCONN, errno.ETIMEDOUT, errno.EROFS}
 
 
 def unread(error: BaseException) -> bool:
-    """Whether the disk or the share did not give the bytes; whatever they are, they are not to blame."""
+    """Whether a disk or a share did not give the bytes, or not take them; whatever they are, they are not to blame."""
     return isinstance(error, OSError) and error.errno in _UNREAD
 
 

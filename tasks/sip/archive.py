@@ -113,19 +113,21 @@ def _members(path: Path, door: Door, settings: Settings) -> tuple[list[Member], 
     return found, plain
 
 
-def _called(job: Job, path: Path, function: str, *given: Json) -> object:
-    """The answer of the sealed code; what is wrong with the archive refuses the delivery.
+def _called(job: Job, path: Path, function: str, name: str, *given: Json) -> object:
+    """The answer of the sealed code on the file `name`; what is wrong with the archive refuses the delivery.
 
-    Raises OSError about the archive when its disk did not give it.
+    Raises OSError about the archive when its disk did not give it, about the job's folder when that disk fails.
     """
     try:
-        said = job.call(f"tasks.sealed.container:{function}", *given)
+        said = job.call(f"tasks.sealed.container:{function}", name, *given)
+        unread = said.get("unread") if isinstance(said, dict) else None
+        if isinstance(unread, int):
+            job.look(name)  # for no job's word a run is stopped
+            raise OSError(unread, os.strerror(unread), str(path))
     except Trouble as trouble:
         if codes.stops(trouble.code):
             raise
         raise BatchRefused(trouble.code, [], **trouble.detail) from None
-    if isinstance(said, dict) and isinstance(number := said.get("unread"), int):
-        raise OSError(number, os.strerror(number), str(path))
     return said
 
 

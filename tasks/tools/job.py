@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import stat
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -181,6 +182,20 @@ class Job:
                 digest.update(block)
                 total += len(block)
         return total, digest.hexdigest()
+
+    def look(self, name: str) -> None:
+        """Read a file that lies in the job's folder, and write one there: for who was told that a disk failed.
+
+        Raises OSError about the folder when it is the disk of this folder, and Trouble like open().
+        """
+        with _about(self.folder), tempfile.TemporaryFile(dir=self.folder) as writer:
+            writer.write(bytes(_BLOCK))
+            writer.flush()
+            os.fsync(writer.fileno())
+        if name not in self._bound:
+            with self.open(name) as reader, _about(self.folder):
+                while reader.read(_BLOCK):
+                    pass
 
     # --- work ------------------------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ import os
 import stat
 import struct
 import subprocess
+import sys
 import tarfile
 import zipfile
 import zlib
@@ -23,6 +24,7 @@ import pytest
 
 from tasks.premis.model import Trouble
 from tasks.sealed.container import members, plain, unpack
+from tests.test_full import namespaces
 
 PACKED: dict[str, Callable[[bytes], bytes]] = {
     "tar": bytes,
@@ -397,3 +399,24 @@ def test_an_archive_that_its_disk_does_not_give_is_told_as_such_and_not_as_damag
     assert members(name, "listing", 1 << 32, 10, 1 << 20) == unread
     assert plain(name, "plain", 10) == unread
     assert unpack(name, [(0, 0, 1)]) == unread
+
+
+READ_ONLY = """
+mount --bind out out && mount -o remount,bind,ro out && exec "$@"
+"""
+UNPACK = """
+import sys
+from tasks.sealed.container import members, unpack
+print(members("given", "out/listing", 1 << 32, 10, 1 << 20), unpack("given", [(0, int(sys.argv[1]), 5)]))
+"""
+
+
+@pytest.mark.skipif(not namespaces(), reason="no mount namespace can be made here")
+def test_files_that_our_disk_does_not_take_are_not_told_as_damaged_members() -> None:
+    _, found = told(tar({"a": b"bytes"}))
+    alone = ["unshare", "-m" if os.geteuid() == 0 else "-Urm", "sh", "-c", READ_ONLY, "sh"]
+    done = subprocess.run(
+        [*alone, sys.executable, "-c", UNPACK, str(found[b"a"]["at"])], capture_output=True, text=True, check=False
+    )
+    locked = {"unread": errno.EROFS}
+    assert (done.stdout.strip(), done.stderr) == (f"{locked} {locked}", "")

@@ -26,7 +26,7 @@ from tasks.sip.taking import Ingested
 from tasks.store.ocfl import Store
 from tasks.tools import shared
 from tasks.tools.job import COPIED_BYTES
-from tests.tasks.sip import dying_disk
+from tests.tasks.sip import dying_disk, dying_work
 from tests.tasks.sip.test_bag import made as made_bag
 
 NAME = "lô"
@@ -298,3 +298,18 @@ def test_an_archive_too_large_to_copy_that_its_disk_does_not_give_is_not_told_as
         assert (code, os.strerror(errno.EIO) in why) == ("batch-unfit", True)
     assert mended == ["", "2"]  # the night had not kept it in mind against the delivery
     assert [code for code, _ in events(Home(tmp_path / "home"))][:1] == ["batch-unfit"]
+
+
+@pytest.mark.slow
+def test_a_disk_of_ours_that_fails_while_an_archive_is_unpacked_is_not_told_as_the_deliverys(tmp_path: Path) -> None:
+    path = tmp_path / f"{NAME}.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.bin", bytes(300 << 20))
+    home = tmp_path / "home"
+    done = subprocess.run(
+        ["unshare", "-m", sys.executable, "-m", dying_work.__name__, str(home), str(path)],
+        capture_output=True, text=True, check=False, cwd=ROOT,
+    )  # fmt: skip
+    if done.returncode == 77 or "unshare" in done.stderr:
+        pytest.skip("no file system can be mounted and shut down here")
+    assert json.loads(done.stdout) == ["disk-failing", str(home / "work"), 0]

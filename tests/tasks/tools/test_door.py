@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from tasks.premis.model import Agent, Limits, Trouble
+from tasks.tools import folders, kernel, programs
 from tasks.tools import job as jobs
-from tasks.tools import kernel, programs
 from tasks.tools.door import Door, DoorClosed
 from tasks.tools.floor import Floor
 from tasks.tools.job import COPIED_BYTES, EXCERPT_BYTES, version
@@ -334,3 +334,20 @@ def test_an_input_that_its_disk_does_not_give_is_named_by_the_error(
     with door.job() as job, pytest.raises(OSError, match="mem") as caught:
         job.give(Path("/proc/self/mem"), "source")  # a regular file, of which the first byte cannot be read
     assert (caught.value.errno, caught.value.filename) == (errno.EIO, "/proc/self/mem")
+
+
+def test_a_job_whose_copy_its_disk_does_not_give_any_more_says_so_of_its_folder(
+    door: Door, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "source").write_bytes(b"a")
+    with door.job() as job:
+        name = job.give(tmp_path / "source", "source")
+        job.look(name)
+        assert [path.name for path in job.folder.iterdir() if path.name not in ("in", "out")] == []
+        with monkeypatch.context() as patch:
+            patch.setattr(folders, "open_regular", lambda *_: os.fdopen(os.open("/proc/self/mem", 0), "rb"))
+            with pytest.raises(OSError, match="Input/output") as caught:
+                job.look(name)
+        assert (caught.value.errno, caught.value.filename) == (errno.EIO, str(job.folder))
+        with pytest.raises(Trouble, match="product-missing"):  # which is the job's fault
+            job.look("out/none")
