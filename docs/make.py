@@ -70,7 +70,9 @@ DETAILS = (
     ("ingestion: of a file", "`batch`; `name_bytes` (hexadecimal) where the received name is not the logical path; "
      "the holes of the code"),
     ("ingestion: of a delivery", "`batch`, `delivery` (where it lay), the `version` that it makes; how many files are "
-     "`new`, `changed`, the `same` as before; `empty_folders`, where it has some"),
+     "`new`, `changed`, the `same` as before; `empty_folders`, where it has some; `listing`: a digest of its names and "
+     "sizes; `before`, `before_from`: when and from where the batch came before. What a killed run told is not told again: "
+     "the run that goes on names that event with `takes_up`"),
     ("ingestion: of an archive", "`container` (its name), `size`, `sha256`, `sha512`"),
     ("ingestion: of a changed description", "`batch`; of `title`, `producer`, `languages`, `part` those that there are"),
     ("ingestion: of a delivery that is refused", "`batch`, the holes of the code, `faults` (the first 1,000, a line for "

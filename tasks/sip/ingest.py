@@ -106,7 +106,7 @@ def ingest(
                 raise known
             if parts and refusal.read(seen).get("listing") == _with_store(digest, parts):
                 return tuple(Ingested(batch.name, p.aip, p.version, len(p.known), 0) for p in parts)
-            room = partial(_promised, budget, home, parts, lambda: _begun(batch, parts, store, run))
+            room = partial(_promised, budget, home, parts, lambda: _begun(batch, parts, store))
             with opened(batch, entries, home, room) as delivery:
                 done = _parted(batch, delivery, description, parts, home, store, run)
         except BatchRefused as refused:
@@ -161,10 +161,10 @@ def _promised(
             raise
 
 
-def _begun(batch: Batch, parts: Sequence[Part], store: Store, run: uuid.UUID) -> bool:
+def _begun(batch: Batch, parts: Sequence[Part], store: Store) -> bool:
     """Whether something of a delivery is stored that was not among its `parts`, or waits in a stage to be stored."""
     places = range(1, len(parts) + 2)
-    waits = any(store.stage(aip_id(batch.name, number), run).entries() for number in places)
+    waits = any(store.staged(aip_id(batch.name, number)) for number in places)
     return waits or stored(batch.name, store) != list(parts)
 
 
