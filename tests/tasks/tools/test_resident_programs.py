@@ -557,17 +557,28 @@ def _below(pid: int, ancestor: int) -> bool:
     return pid == ancestor
 
 
+def _offices() -> list[int]:
+    return [pid for pid in _pids("soffice.bin") if _below(pid, os.getpid())]
+
+
+def _killed(pid: int) -> bool:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return False
+    return True
+
+
 def _kill_office(patience_s: float = 0, at_work_in: Path | None = None) -> None:
     # Only an office of these tests; when `at_work_in` is given, not before its document is there.
     end = time.monotonic() + patience_s
     while True:
         ready = at_work_in is None or any(at_work_in.rglob("slots/office-0/in/source"))
-        ours = [pid for pid in _pids("soffice.bin") if _below(pid, os.getpid())]
-        if ready and ours:
+        if ready and _offices():
             time.sleep(0.3 if at_work_in else 0)
-            for pid in ours:
-                os.kill(pid, signal.SIGKILL)
+            killed = [pid for pid in _offices() if _killed(pid)]  # with a new profile it starts once more
             time.sleep(0.2)
-            return
+            if killed:
+                return
         assert time.monotonic() < end
         time.sleep(0.05)
