@@ -26,7 +26,8 @@ from tasks.policy.rules import ANY, Policy, Rule
 from tasks.premis import codes, columns
 from tasks.premis.model import Ending, EventType, Limits, Outcome
 from tasks.pronom import names
-from tasks.report.summary import ASCII, MEANINGS, SHAPES
+from tasks.report import phrases
+from tasks.report.summary import ASCII, SHAPES
 
 DOCS = Path(__file__).resolve().parent
 MARK = "<!-- Written by docs/make.py from the code; change the code, then run it again. -->"
@@ -253,7 +254,7 @@ def codes_page() -> str:
         table(
             ("word", "shape", "means"),
             [
-                *((e.value, f"{SHAPES[e]} `{ASCII[e]}`", MEANINGS[e]) for e in Ending),
+                *((e.value, f"{SHAPES[e]} `{ASCII[e]}`", phrases.means(e)) for e in Ending),
                 ("note", "", "done or kept, with something worth knowing"),
             ],
         ),
@@ -297,7 +298,7 @@ def events_page() -> str:
             (Outcome.WARNING.value, f"every note; {used[Outcome.WARNING]}"),
             (Outcome.FAIL.value, used[Outcome.FAIL]),
         ]),
-        table(("ending", "means"), ((e.value, MEANINGS[e]) for e in Ending)),
+        table(("ending", "means"), ((e.value, phrases.means(e)) for e in Ending)),
         FLOW,
     )  # fmt: skip
 

@@ -27,6 +27,7 @@ from tasks.sip.refusal import Refused, machines, refuse
 from tasks.sip.taking import Ingested
 from tasks.survey import survey
 from tasks.tools.machine import CORES
+from tasks.words import text
 
 GROUP = 25
 GROUPS_A_CORE = 8
@@ -83,9 +84,7 @@ def _groups(batches: Sequence[str], found: list[Ingested | Refused], home: Home)
 
 def _state(taken: list[Ingested], refused: list[Refused], *, night: bool) -> State:
     new = sum(i.new for i in taken)
-    told = (
-        f"{phrases.count(len(taken), 'batch', 'batches')}, {phrases.count(new, 'new original')} stored and read back."
-    )
+    told = text("batches-stored", batches=text("n-batches", n=len(taken)), n=new)
     data = (*taken, *refused)
     if board.stop.is_set():
         return states.put_down(told, data=data)

@@ -32,6 +32,7 @@ from tasks.report.summary import Summary, summarize
 from tasks.store.ocfl import Store
 from tasks.tools import shared
 from tasks.tools.machine import Finding, NotFit
+from tasks.words import text
 
 PACKAGE_AIPS = 32
 KEPT_ROWS = 200
@@ -124,7 +125,7 @@ def _identify(session: Session, *, more: bool) -> None:
     """Every file that is not known yet, in chunks over all AIPs."""
     board.begin("identify", len(session.unidentified), more=more)
     for _ in _in_turn(
-        identify.submit(f"identify {phrases.count(last - first, 'file')}", first, last, whole(session))
+        identify.submit(f"identify {text('n-files', n=last - first)}", first, last, whole(session))
         for first, last in session.portions()
     ):
         pass

@@ -24,6 +24,7 @@ from tasks.premis.log import check_clock
 from tasks.report import phrases
 from tasks.store.strangers import strangers
 from tasks.verify import verify as verify_some
+from tasks.words import size, text
 
 TASK_BYTES = 20_000_000_000
 TASK_AIPS = 200
@@ -91,18 +92,17 @@ def _groups(chosen: Sequence[Holding]) -> Iterator[list[Holding]]:
 
 def _state(read: list[Read], stray: list[str], covered: Coverage, *, left: int) -> State:
     bad = [r for r in read if r.alarms]
-    told = f"{phrases.count(sum(r.files > 0 for r in read), 'AIP')} read, {phrases.size(sum(r.bytes for r in read))}"
-    data = (*read, covered)
+    told = text("aips-read", n=sum(r.files > 0 for r in read), size=size(sum(r.bytes for r in read)))
+    good, data = text("every-byte-as-stored", read=told), (*read, covered)
     if bad:
         first = f"{bad[0].batch}: {bad[0].alarms[0]}"
-        return Failed(name="Needs a person", message=f"ALARM. {told}; {len(bad)} not as stored. {first}", data=data)
+        return Failed(name="Needs a person", message=text("read-alarm", read=told, n=len(bad), first=first), data=data)
     if stray:
-        many = f"{phrases.count(len(stray), 'stranger')} {phrases.verb(len(stray), 'lie')}"
-        message = f"{told}, every byte as stored. {many} in the store: {stray[0]}"
+        message = f"{good} {text('strangers', n=len(stray), first=stray[0])}"
         return Failed(name="Needs a person", message=message, data=data)
     if left and board.stop.is_set():
-        return put_down(f"{told}, every byte as stored. {phrases.covered(covered)}", data=data)
-    return Completed(name="Done", message=f"{told}, every byte as stored. {phrases.covered(covered)}", data=data)
+        return put_down(f"{good} {phrases.covered(covered)}", data=data)
+    return Completed(name="Done", message=f"{good} {phrases.covered(covered)}", data=data)
 
 
 def _artifact(read: list[Read], stray: list[str], covered: Coverage) -> None:

@@ -12,6 +12,7 @@ from uuid import UUID
 import typer
 
 from flows.command import show
+from tasks import words
 from tasks.aip.coverage import Coverage, coverage, holdings
 from tasks.aip.find import batch_of, find_aip, find_aips, names
 from tasks.aip.gone import opened
@@ -107,9 +108,7 @@ def _status(summaries: list[Summary], waiting: list[str], refused: int, *, full:
             show.fault(s.attention[0], s.batch)
     show.say(phrases.needs(summaries, refused))
     if waiting:
-        show.say(
-            f"{phrases.count(len(waiting), 'batch', 'batches')} in the inbox not taken yet: {', '.join(waiting[:5])}"
-        )
+        show.say(words.text("in-the-inbox", n=len(waiting), names=words.listed(waiting[:5])))
 
 
 def history(
@@ -199,7 +198,7 @@ def export(
     if json:
         show.answer({"aip": str(found), "version": number, "files": count, "target": str(target)})
     else:
-        show.say(f"{phrases.count(count, 'file')} of version {number} in {target}, each digest checked.")
+        show.say(words.text("files-of-version", n=count, version=number, target=target))
 
 
 def policy_show(name: Annotated[str, typer.Argument(help="A policy's name or file.")] = "", json: Json = False) -> None:

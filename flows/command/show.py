@@ -19,12 +19,13 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from tasks import words
 from tasks.aip.progress import Stage, board
 from tasks.config.home import Home
 from tasks.premis import codes
 from tasks.premis.model import Ending
 from tasks.report import phrases
-from tasks.report.summary import ASCII, MEANINGS, SHAPES, WORST, Row, Summary
+from tasks.report.summary import ASCII, SHAPES, WORST, Row, Summary
 from tasks.sip.refusal import Refused
 
 COLOURS = {Ending.DONE: "32", Ending.KEPT: "90", Ending.HELD: "33", Ending.FAILED: "31", Ending.WAITING: "90"}
@@ -93,7 +94,7 @@ def _live(over: threading.Event, _: bool) -> None:
 def _table(stages: Sequence[Stage]) -> Table:
     table = Table.grid(padding=(0, 2))
     for stage in stages:
-        left = f"about {phrases.duration(stage.left_s)} left" if stage.left_s else ""
+        left = f"about {words.roughly(stage.left_s)} left" if stage.left_s else ""
         bad = ", ".join(f"{n} {e.value}" for e in WORST[:3] if (n := stage.endings.get(e, 0)))
         table.add_row(
             "✓" if stage.over else "▸",
@@ -126,7 +127,7 @@ def _plain(over: threading.Event, quiet: bool) -> None:
 
 def _line(stage: Stage) -> None:
     bad = "".join(f", {n} {e.value}" for e in WORST[:3] if (n := stage.endings.get(e, 0)))
-    left = f", about {phrases.duration(stage.left_s)} left" if stage.left_s else ""
+    left = f", about {words.roughly(stage.left_s)} left" if stage.left_s else ""
     now = datetime.now().astimezone().isoformat(timespec="seconds")
     sys.stderr.write(f"{now} {stage.name} {stage.done:,} of {stage.files:,}{bad}{left}\n")
     sys.stderr.flush()
@@ -148,7 +149,7 @@ def result(
         say(f"No new version, no new master.{still}")
         return
     verdict = phrases.verdict(summaries)
-    say(f"{verdict}{phrases.duration(seconds):>{max(2, 78 - len(verdict))}}")
+    say(f"{verdict}{words.duration(seconds):>{max(2, 78 - len(verdict))}}")
     say()
     _numbers(summaries)
     for s in summaries:
@@ -169,9 +170,9 @@ def _numbers(summaries: Sequence[Summary]) -> None:
     for ending in reversed(WORST):
         count = sum(s.ended.get(ending, 0) for s in summaries)
         if count:
-            say(f"{mark(ending)} {count:>6,}   {MEANINGS[ending]}")
+            say(f"{mark(ending)} {words.number(count):>6}   {phrases.means(ending)}")
     if notes:
-        say(f"{'':10} {notes:>6,}   with a note")
+        say(f"{'':10} {words.number(notes):>6}   {words.text('with-a-note')}")
     say()
 
 
@@ -195,7 +196,7 @@ def refusals(refused: Sequence[Refused]) -> None:
         if len(lines) > FAULTS:
             say(f"  and {len(lines) - FAULTS} more lines: perenne run --json")
     if len(refused) > FAULTS:
-        say(f"and {phrases.count(len(refused) - FAULTS, 'delivery', 'deliveries')} more: perenne status")
+        say(words.text("and-more-at", n=len(refused) - FAULTS, command="perenne status"))
     if refused:
         say()
 

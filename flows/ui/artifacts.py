@@ -16,7 +16,8 @@ from prefect.artifacts import (
 
 from tasks.aip.progress import Stage
 from tasks.report import phrases
-from tasks.report.summary import MEANINGS, SHAPES, WORST, Row, Summary
+from tasks.report.summary import SHAPES, WORST, Row, Summary
+from tasks.words import duration, roughly, text
 
 SHOWN = 20
 TABLE_ROWS = 1000
@@ -37,7 +38,7 @@ class ProgressArtifact:
             return
         self._last = time.monotonic()
         share = 100.0 * stage.done / stage.files if stage.files else 100.0
-        told = f"{stage.done:,} of {phrases.count(stage.files, 'file')}, " + _time(stage)
+        told = f"{text('n-of-files', done=stage.done, n=stage.files)}, {_time(stage)}"
         if self._id is None:
             self._id = create_progress_artifact(progress=share, key="progress", description=told)  # type: ignore[assignment]
         else:
@@ -46,8 +47,8 @@ class ProgressArtifact:
 
 def _time(stage: Stage) -> str:
     if stage.over:
-        return phrases.duration(stage.seconds)
-    return "starting" if stage.left_s is None else f"about {phrases.duration(max(1.0, stage.left_s))} left"
+        return duration(stage.seconds)
+    return text("starting") if stage.left_s is None else text("about-left", time=roughly(stage.left_s))
 
 
 def publish(summaries: Sequence[Summary], *, policy: str, seconds: float, reports: str) -> None:
@@ -64,7 +65,7 @@ def publish(summaries: Sequence[Summary], *, policy: str, seconds: float, report
         create_table_artifact(
             table=[_cells(s, row, many=len(summaries) > 1) for s, row in rows[:TABLE_ROWS]],
             key="needs-a-person",
-            description=f"{phrases.count(len(rows), 'row')}, worst first",
+            description=text("n-rows-worst-first", n=len(rows)),
         )
     for summary in summaries[:SHOWN]:
         create_link_artifact(
@@ -80,7 +81,7 @@ def markdown(summaries: Sequence[Summary], *, policy: str, seconds: float, repor
     if len(summaries) > SHOWN:
         lines.append(f"and {len(summaries) - SHOWN} more batches in the table.")
     masters = sum(s.masters for s in summaries)
-    lines += ["", f"{phrases.count(masters, 'master')} · {phrases.duration(seconds)} · policy {policy}"]
+    lines += ["", f"{text('n-masters', n=masters)} · {duration(seconds)} · policy {policy}"]
     return "\n".join(lines)
 
 
@@ -90,7 +91,7 @@ def _batch(summary: Summary, reports: str) -> list[str]:
         lines += [f"**{_text(phrases.supplement(summary))}**", ""]
     lines += ["| | files | |", "|---|---:|---|"]
     lines += [
-        f"| {SHAPES[ending]} {ending.value} | {n} | {MEANINGS[ending]} |"
+        f"| {SHAPES[ending]} {phrases.ended(ending)} | {n} | {phrases.means(ending)} |"
         for ending in reversed(WORST)
         if (n := summary.ended.get(ending, 0))
     ]
@@ -99,7 +100,7 @@ def _batch(summary: Summary, reports: str) -> list[str]:
         lines.append("#### What needs a person")
     for row in summary.attention[:SHOWN]:
         lines += [
-            f"**{SHAPES[row.ending]} {row.ending.value}** `{row.code}` **{_text(row.file)}**  ",
+            f"**{SHAPES[row.ending]} {phrases.ended(row.ending)}** `{row.code}` **{_text(row.file)}**  ",
             f"{_text(row.seen)}  ",
         ]
         lines += [f"→ {_text(row.do)}", ""] if row.do else [""]

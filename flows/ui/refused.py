@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tasks.premis import codes
-from tasks.report import phrases
 from tasks.sip.refusal import Refused
+from tasks.words import listed, text
 
 SHOWN, NAMED = 20, 5
 LETTERS = 8000
@@ -18,7 +18,7 @@ def sentences(refused: Sequence[Refused], *, coded: bool = False) -> str:
     share = LETTERS // max(1, min(len(refused), SHOWN))
     said = [f"{r.batch}: {f'{r.code}: ' if coded and r.code else ''}{r.why}" for r in refused[:SHOWN]]
     short = [text if len(text) <= share else f"{text[: share - 1]}…" for text in said]
-    return " ".join([*short, *([f"and {len(refused) - SHOWN:,} more."] if len(refused) > SHOWN else [])])
+    return " ".join([*short, *([f"{text('and-more', n=len(refused) - SHOWN)}."] if len(refused) > SHOWN else [])])
 
 
 def still(older: Sequence[Refused]) -> str:
@@ -26,9 +26,8 @@ def still(older: Sequence[Refused]) -> str:
     if not older:
         return ""
     names = list(dict.fromkeys(r.batch for r in older))
-    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
-    told = f"{phrases.count(len(older), 'delivery', 'deliveries')} {phrases.verb(len(older), 'are')} still refused"
-    return f"{told}: {', '.join(names[:NAMED])}{more}."
+    more = f" {text('and-more', n=len(names) - NAMED)}" if len(names) > NAMED else ""
+    return text("deliveries-still-refused", n=len(older), names=listed(names[:NAMED]) + more)
 
 
 def news(refused: Sequence[Refused], *, night: bool) -> list[Refused]:

@@ -12,6 +12,7 @@ from tasks.aip.progress import board
 from tasks.premis import codes
 from tasks.report import phrases
 from tasks.report.summary import Summary
+from tasks.words import listed, text
 
 PUT_DOWN = "Stopped after the files in hand."
 
@@ -39,8 +40,7 @@ def finished(
     if not worked:
         return Completed(name="Nothing to do", message=_settled(summaries), data=data)
     if night and (older := sum(s.needing for s in summaries)):
-        still = f"{phrases.count(older, 'older matter')} still {phrases.verb(older, 'need')} a person."
-        told = f"{phrases.in_order(summaries)} {still}"
+        told = f"{phrases.in_order(summaries)} {text('older-still-need', n=older)}"
     return Completed(name="Done", message=told, data=data)
 
 
@@ -51,9 +51,8 @@ def put_down(told: str, data: tuple[Any, ...] = ()) -> State:
 
 def nothing_ready(names: Sequence[str], minutes: int) -> State:
     """Batches lie in the inbox, and each may still be on its way."""
-    count = phrases.count(len(names), "batch", "batches")
-    how = f"A batch is ready when nothing in it changed for {minutes} minutes, or with a .ready file."
-    return Completed(name="Nothing to do", message=f"{count} not ready yet: {', '.join(names[:5])}. {how}")
+    waiting = text("not-ready-yet", n=len(names), names=listed(names[:5]))
+    return Completed(name="Nothing to do", message=f"{waiting} {text('when-ready', n=minutes)}")
 
 
 def stopped(message: str, data: tuple[Any, ...] = ()) -> State:
@@ -77,5 +76,5 @@ def data_of(state: State) -> tuple[Any, ...]:
 def _settled(summaries: Sequence[Summary]) -> str:
     since = max((s.settled_since for s in summaries), default="")
     if any(s.needing for s in summaries):
-        return f"Nothing new. {phrases.needs(summaries)}"
-    return f"Settled since {phrases.moment(since)}." if since else "The inbox is empty."
+        return f"{text('nothing-new')} {phrases.needs(summaries)}"
+    return text("settled-since", moment=phrases.moment(since)) if since else text("inbox-empty")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.premis.model import Agent
+from tasks.words import LANGUAGES, Language
 
 PERENNE = Agent("Perenne", version("perenne"))
 """Perenne itself, as an agent of each act that is its own work."""
@@ -25,6 +26,8 @@ class Settings:
 
     policy: str = "default"
     languages: str = "vie+eng"
+    lang: Language = "en"
+    """What people read: messages, pages, forms."""
     aip_max_files: int = 10_000
     archive_max_gb: int = 500
     archive_max_ratio: int = 100
@@ -127,6 +130,7 @@ _RANGES = {
     "reports_port": (1, 65_535),
 }
 """What each number may be: outside of it a run would never end, never begin or never verify."""
+_CHOICES: dict[str, tuple[str, ...]] = {"lang": LANGUAGES}
 
 
 def _checked(given: dict[str, Any], path: Path) -> Settings:
@@ -141,6 +145,11 @@ def _checked(given: dict[str, Any], path: Path) -> Settings:
         f"{key} = {given[key]}: must be from {least} to {most}"
         for key, (least, most) in _RANGES.items()
         if type(given.get(key)) is int and not least <= given[key] <= most
+    ]
+    faults += [
+        f"{key} = {given[key]!r}: must be one of {', '.join(allowed)}"
+        for key, allowed in _CHOICES.items()
+        if type(given.get(key)) is str and given[key] not in allowed
     ]
     if faults:
         raise ConfigError(f"{path} has {len(faults)} fault(s). No file was touched.\n" + "\n".join(faults))

@@ -13,12 +13,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, NamedTuple
 
 from tasks.premis.model import Ending, Event, Outcome
+from tasks.words import LANGUAGES, Language, language
+from tasks.words import detail as told
 
-Language = Literal["en", "vi", "fr"]
-LANGUAGES: tuple[Language, ...] = get_args(Language)
 NOTE = "note"
 STOPPED = "stopped"
 """The word of what ends a run and is no file's matter: the machine, the store, the settings."""
@@ -165,14 +165,18 @@ def stops(name: str) -> bool:
     return code(name).word == STOPPED
 
 
-def message(name: str, detail: Mapping[str, str], lang: Language = "en") -> str:
-    """What was seen and what it means, its holes filled from `detail`; a missing detail reads `?`."""
-    return code(name).text(lang).message.format_map(_Safe(detail))
+def message(name: str, detail: Mapping[str, str]) -> str:
+    """What was seen and what it means, in the language in force; its holes filled, with `?` for a missing detail."""
+    return _filled(code(name).text(language()).message, detail)
 
 
-def advice(name: str, detail: Mapping[str, str], lang: Language = "en") -> str:
+def advice(name: str, detail: Mapping[str, str]) -> str:
     """What to do, its holes filled like a message's; empty when there is nothing to do."""
-    return code(name).text(lang).advice.format_map(_Safe(detail))
+    return _filled(code(name).text(language()).advice, detail)
+
+
+def _filled(text: str, detail: Mapping[str, str]) -> str:
+    return text.format_map(_Safe({name: told(value) for name, value in detail.items()}))
 
 
 def ending(name: str, *, noted: Ending = Ending.KEPT) -> Ending:

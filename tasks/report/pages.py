@@ -11,7 +11,8 @@ from pathlib import Path
 from tasks.config.home import Home
 from tasks.policy.rules import Policy
 from tasks.report import phrases
-from tasks.report.summary import MEANINGS, SHAPES, WORST, Row, Summary
+from tasks.report.summary import SHAPES, WORST, Row, Summary
+from tasks.words import number, text
 
 STYLE = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
 ROWS = 1000
@@ -43,7 +44,7 @@ def page(summary: Summary, policy: Policy) -> str:
         *_section("Worth knowing", summary.notes),
         "<h2>How</h2>",
         f"<p>Policy {_esc(policy.id)}, {len(policy.rules)} rules, digest <code>{policy.digest[:16]}</code>. "
-        f"{phrases.count(summary.events, 'event')} in the log tell what was done, by which tools and versions: "
+        f"{text('n-events', n=summary.events)} in the log tell what was done, by which tools and versions: "
         f"<code>perenne history {_esc(summary.batch)} FILE</code></p>",
     ]
     return _frame(summary.batch, body)
@@ -51,7 +52,8 @@ def page(summary: Summary, policy: Policy) -> str:
 
 def _numbers(summary: Summary) -> str:
     rows = "".join(
-        f'<tr><td class="{e.value}">{SHAPES[e]} {e.value}</td><td class="n">{n:,}</td><td>{MEANINGS[e]}</td></tr>'
+        f'<tr><td class="{e.value}">{SHAPES[e]} {phrases.ended(e)}</td><td class="n">{number(n)}</td>'
+        f"<td>{phrases.means(e)}</td></tr>"
         for e in reversed(WORST)
         if (n := summary.ended.get(e, 0))
     )

@@ -15,16 +15,10 @@ from tasks.policy.rules import Policy
 from tasks.premis import codes
 from tasks.premis.model import Ending, Event, EventType, Outcome
 from tasks.report.supplement import Supplement, last_supplement
+from tasks.words import text
 
 SHAPES = {Ending.DONE: "✓", Ending.KEPT: "=", Ending.HELD: "◆", Ending.FAILED: "✕", Ending.WAITING: "…"}
 ASCII = {Ending.DONE: "+", Ending.KEPT: "=", Ending.HELD: "?", Ending.FAILED: "x", Ending.WAITING: "."}
-MEANINGS = {
-    Ending.DONE: "a master is published: valid, and compared with its source",
-    Ending.KEPT: "the original is the master",
-    Ending.HELD: "waits for your decision; not published yet",
-    Ending.FAILED: "no master could be made",
-    Ending.WAITING: "passing trouble; the next run takes it up",
-}
 WORST = (Ending.FAILED, Ending.HELD, Ending.WAITING, Ending.DONE, Ending.KEPT)
 """A file with several rules counts once, by the worst of its endings."""
 
@@ -35,13 +29,22 @@ class Row:
 
     file: str
     ending: Ending
-    code: str
-    seen: str
-    do: str
+    code: str  # "" for one that nothing was said of yet
+    detail: Mapping[str, str]
     stored: bool
     new: bool
     rule: str
     time: str
+
+    @property
+    def seen(self) -> str:
+        """What was seen and what it means, in the language in force."""
+        return codes.message(self.code, self.detail) if self.code else text("not-worked-on")
+
+    @property
+    def do(self) -> str:
+        """What to do; empty when there is nothing to do."""
+        return codes.advice(self.code, self.detail) if self.code else text("run-again")
 
     def as_json(self) -> dict[str, Any]:
         """The row with stable, documented keys."""
@@ -228,8 +231,7 @@ def row(event: Event, run: uuid.UUID | None) -> Row:
         file=path.removeprefix(ORIGINALS),
         ending=event.ending or Ending.WAITING,
         code=event.code,
-        seen=codes.message(event.code, event.detail),
-        do=codes.advice(event.code, event.detail),
+        detail=event.detail,
         stored=codes.code(event.code).stored,
         new=event.run == run,
         rule=event.rule,
@@ -242,13 +244,5 @@ def _pending(path: str, said: Event | None, run: uuid.UUID | None) -> Row:
     if said is not None:
         return row(said, run)
     return Row(
-        path.removeprefix(ORIGINALS),
-        Ending.WAITING,
-        "",
-        "Not worked on yet.",
-        "Run the batch again.",
-        True,
-        False,
-        "",
-        "",
+        path.removeprefix(ORIGINALS), Ending.WAITING, code="", detail={}, stored=True, new=False, rule="", time=""
     )

@@ -100,16 +100,22 @@ def test_a_pipe_gets_no_colour(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_fault_has_what_was_seen_and_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     out = screen(monkeypatch)
-    one = row("a.pdf", Ending.FAILED, "source-damaged", seen="It is damaged.", do="Ask for a new copy.")
+    one = row("a.pdf", Ending.FAILED, "source-damaged", what="it ends early")
     show.fault(one, one.file)
-    assert out.text() == "✕ a.pdf  source-damaged\n  It is damaged.\n  → Ask for a new copy.\n"
+    assert out.text() == (
+        "✕ a.pdf  source-damaged\n"
+        "  The file is damaged: it ends early. No complete master can be made from it.\n"
+        "  → Ask the producer for a new copy; deliver it under the same name.\n"
+    )
 
 
 def test_a_fault_without_utf8_is_ascii_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     out = screen(monkeypatch, "ascii")
-    one = row("quý.pdf", Ending.FAILED, "source-damaged", seen="Seen.", do="Do.")
+    one = row("quý.pdf", Ending.FAILED, "source-damaged", what="it ends early")
     show.fault(one, one.file)
-    assert out.text() == "x qu\\xfd.pdf  source-damaged\n  Seen.\n  -> Do.\n"
+    first, _, advice = out.text().splitlines()
+    assert first == "x qu\\xfd.pdf  source-damaged"
+    assert advice == "  -> Ask the producer for a new copy; deliver it under the same name."
 
 
 def test_the_end_of_a_run_names_verdict_numbers_trouble_and_where_to_look(
@@ -140,7 +146,7 @@ def test_what_was_refused_beside_what_was_taken_is_told_with_its_code_and_its_fa
         assert "✕ lô-hỏng  bag-invalid\n  The bag is none.\n  fault 0\n" in out.text()
         assert "  fault 8\n  and 9 more lines: perenne run --json\n" in out.text()
         assert "✕ lô-0  batch-unfit (still)\n" in out.text()
-        assert "and 2 deliveries more: perenne status\n" in out.text()
+        assert "and 2 more: perenne status\n" in out.text()
 
 
 def test_a_run_without_work_says_since_when_all_is_settled(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from tasks.premis import codes
 from tasks.premis.model import Ending, Outcome
+from tasks.words import LANGUAGES, spoken
 from tests.tasks.premis.events import event
 
 ROW = """
@@ -16,18 +17,19 @@ fr = ["{lost} mots sur {total} manquent.", "Comparez."]
 """
 
 
-@pytest.mark.parametrize("lang", codes.LANGUAGES)
+@pytest.mark.parametrize("lang", LANGUAGES)
 @pytest.mark.parametrize("name", codes.CODES)
 def test_every_code_says_something_in_every_language_with_and_without_details(name, lang):
     full = dict.fromkeys(codes.code(name).holes, "X")
-    assert "?" not in codes.message(name, full, lang)
-    assert "{" not in codes.message(name, {}, lang)
-    assert "{" not in codes.advice(name, {}, lang)
+    with spoken(lang):
+        assert "?" not in codes.message(name, full)
+        assert "{" not in codes.message(name, {})
+        assert "{" not in codes.advice(name, {})
 
 
 @pytest.mark.parametrize("name", [c.code for c in codes.CODES.values() if c.word in ("held", "failed", "waiting")])
 def test_whatever_did_not_go_well_comes_with_advice(name):
-    assert all(codes.advice(name, {}, lang) for lang in codes.LANGUAGES)
+    assert all(codes.code(name).text(lang).advice for lang in LANGUAGES)
 
 
 def test_details_fill_the_message_and_a_missing_one_shows_a_question_mark():

@@ -132,6 +132,7 @@ def summary(
     )
 
 
-def row(file: str, ending: Ending = Ending.HELD, code: str = "text-lost", *, seen: str = "", do: str = "") -> Row:
+def row(file: str, ending: Ending = Ending.HELD, code: str = "text-lost", **detail: str) -> Row:
     """One file that needs a person."""
-    return Row(file, ending, code, seen or "Seen.", do or "Do.", True, True, "paper", "2024-11-21T19:05:00+00:00")
+    given = detail or {"lost": "3", "total": "61"}
+    return Row(file, ending, code, given, stored=True, new=True, rule="paper", time="2024-11-21T19:05:00+00:00")

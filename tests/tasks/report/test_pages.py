@@ -49,7 +49,7 @@ def read(page: str) -> Tags:
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_name_is_text_wherever_it_stands(tmp_path: Path, name: str) -> None:
-    one = row(name, seen=f"Seen: {name}", do=f"Do: {name}")
+    one = row(name, code="name-unsafe", name=name)
     page = pages.page(
         summary(batch=name, files=2, done=1, held=1, attention=(one,), notes=(row(name, Ending.DONE, "no-rule"),)),
         policy(tmp_path),

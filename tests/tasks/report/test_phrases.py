@@ -14,15 +14,6 @@ from tasks.report import phrases
 from tests.tasks.report.standings import row, summary
 
 
-@pytest.mark.parametrize(("number", "told"), [(0, "0 files"), (1, "1 file"), (2, "2 files"), (1904, "1,904 files")])
-def test_one_and_many_are_counted_as_people_say_it(number: int, told: str) -> None:
-    assert phrases.count(number, "file") == told
-
-
-def test_a_word_with_a_plural_of_its_own_keeps_it() -> None:
-    assert phrases.count(2, "batch", "batches") == "2 batches"
-
-
 @pytest.mark.parametrize(
     ("numbers", "told"),
     [
@@ -80,28 +71,6 @@ def test_a_message_of_several_batches_says_where_the_trouble_is() -> None:
 def test_notes_do_not_alarm_and_a_file_with_two_counts_once() -> None:
     notes = (row("a", Ending.DONE, "fonts-replaced"), row("a", Ending.DONE, "signature-present"))
     assert phrases.message([summary(files=2, done=2, notes=notes)]) == "2 of 2 in good order. 1 note."
-
-
-@pytest.mark.parametrize(
-    ("seconds", "told"),
-    [
-        (0, "0.0 s"), (4.21, "4.2 s"), (41, "41 s"), (59.4, "59 s"), (59.6, "1 min 0 s"), (112, "1 min 52 s"),
-        (3599.6, "1 h 00"), (7500, "2 h 05"), (90000, "25 h 00"),
-    ],
-)  # fmt: skip
-def test_a_duration_is_as_fine_as_it_is_long(seconds: float, told: str) -> None:
-    assert phrases.duration(seconds) == told
-
-
-@pytest.mark.parametrize(
-    ("number", "told"),
-    [
-        (0, "0 B"), (999, "999 B"), (1000, "1 kB"), (61_000, "61 kB"), (214_000_000, "214 MB"), (999_600, "1 MB"),
-        (3_250_000_000_000, "3250 GB"),
-    ],
-)  # fmt: skip
-def test_a_size_is_decimal_and_short(number: int, told: str) -> None:
-    assert phrases.size(number) == told
 
 
 @pytest.fixture
