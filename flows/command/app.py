@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
+from typing import Annotated
 
 import typer
 
@@ -19,6 +21,7 @@ from tasks.report.stops import is_the_machines, stop
 from tasks.sip.batch import BatchError
 from tasks.store.errors import StoreError
 from tasks.tools.machine import NotFit
+from tasks.words import Language, speak
 
 cli = typer.Typer(
     name="perenne",
@@ -30,6 +33,22 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+@cli.callback()
+def _speak(
+    lang: Annotated[
+        Language | None,
+        typer.Option("--lang", envvar="PERENNE_LANG", help="Speak this language."),
+    ] = None,
+) -> None:
+    if lang is not None:
+        speak(lang)
+        return
+    with contextlib.suppress(ConfigError):  # the verb itself refuses the settings with their faults
+        speak(the_home().settings().lang)
+
+
 for family in (run, up, ask):
     family.add(cli)
 
@@ -37,7 +56,7 @@ for family in (run, up, ask):
 def app() -> int:
     """Run the command line; returns the exit code. Wrong use ends in typer's own way, with exit code 2."""
     try:
-        cli()
+        cli(args=language_first(sys.argv[1:]))
     except (PolicyError, ConfigError, BatchError, UnknownAip) as e:
         return _say(e, Exit.USE)
     except NotFit as e:
@@ -51,6 +70,16 @@ def app() -> int:
         sys.stderr.write("Stopped. The same command goes on from here.\n")
         return Exit.INTERRUPTED
     return Exit.GOOD
+
+
+def language_first(arguments: list[str]) -> list[str]:
+    """The arguments with `--lang xx` or `--lang=xx` before the verb: people write it behind."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    for place, word in enumerate(arguments[:end]):
+        size = 2 if word == "--lang" else 1 if word.startswith("--lang=") else 0
+        if size:
+            return [*arguments[place : place + size], *arguments[:place], *arguments[place + size :]]
+    return arguments
 
 
 def _exit(code: str) -> Exit:

@@ -83,9 +83,9 @@ def _covered(home: Home) -> Coverage:
 
 def _status(summaries: list[Summary], waiting: list[str], refused: int, *, full: bool) -> None:
     if not summaries and refused:
-        show.say(f"The store is empty. {phrases.needs((), refused)}")
+        show.say(f"{words.text('store-empty')} {phrases.needs((), refused)}")
     elif not summaries:
-        show.say("The store is empty. Put a folder into the inbox, then: perenne run")
+        show.say(f"{words.text('store-empty')} {words.text('put-a-folder')}")
     if not summaries:
         return
     show.say(f"  {'batch':24} {'files':>6}   done   kept   held   failed   waiting   version")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 
+from tasks import words
 from tasks.config.home import ConfigError, home
 
 
@@ -22,3 +24,13 @@ def policy() -> str:
         return home().settings().policy
     except ConfigError:
         return "default"  # the run itself will refuse the settings with their faults
+
+
+def speak() -> None:
+    """Speak the language of the settings, unless a command chose another: forms and a worker's flows begin here."""
+    if not words.chosen():
+        with contextlib.suppress(ConfigError):  # the run itself will refuse the settings with their faults
+            words.speak(home().settings().lang)
+
+
+speak()

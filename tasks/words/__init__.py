@@ -5,12 +5,13 @@ Knows nothing of the project. `text("all-good", n=60)` is a sentence in the lang
 
 from tasks.words.catalogue import text
 from tasks.words.details import detail
-from tasks.words.language import LANGUAGES, Language, language, speak, spoken
+from tasks.words.language import LANGUAGES, Language, chosen, language, speak, spoken
 from tasks.words.numbers import clock, day, duration, listed, moment, number, percent, roughly, size
 
 __all__ = [
     "LANGUAGES",
     "Language",
+    "chosen",
     "clock",
     "day",
     "detail",

@@ -14,6 +14,7 @@ class _Spoken:
     """Of the process and not of a thread: those that show progress or wait for jobs speak as the command does."""
 
     language: Language = "en"
+    chosen = False
 
 
 def language() -> Language:
@@ -23,15 +24,20 @@ def language() -> Language:
 
 def speak(lang: Language) -> None:
     """From now on speak this language."""
-    _Spoken.language = lang
+    _Spoken.language, _Spoken.chosen = lang, True
+
+
+def chosen() -> bool:
+    """Whether somebody said which language to speak."""
+    return _Spoken.chosen
 
 
 @contextlib.contextmanager
 def spoken(lang: Language) -> Iterator[None]:
     """Speak this language inside the block."""
-    before = _Spoken.language
+    before = _Spoken.language, _Spoken.chosen
     speak(lang)
     try:
         yield
     finally:
-        speak(before)
+        _Spoken.language, _Spoken.chosen = before
