@@ -51,7 +51,7 @@ def ingest(batches: list[str], night: bool = False) -> State:
     store, budget = opened(home), Budget(home)
     for done in mend(home, store, run_id()):
         log.warning("AIP %s after an interrupted run: %s. %s", done.aip, done.what, done.broken)
-    board.begin("ingest", len(batches))
+    board.begin("ingest", 0)
     found: list[Ingested | Refused] = []
     futures: list[PrefectFuture[Any]] = []
     for group in _groups(batches, found, home):

@@ -40,7 +40,6 @@ def survey(
         for batch in batches:
             board.go_on()
             found += take_in(batch, home, store, run, budget, night=night)
-            board.count()
     except DoorClosed as closed:
         return Cancelled(message=str(closed))
     except PutDown:

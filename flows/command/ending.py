@@ -15,6 +15,7 @@ from flows.command.exits import Exit
 from flows.here import Here
 from tasks.aip.progress import board
 from tasks.tools import shared
+from tasks.words import text
 
 _GRACE_S, _AT_ONCE_S, _TELL_S, _LOOK_S = 20.0, 6.0, 3.0, 2.0
 
@@ -57,7 +58,7 @@ class Ending:
             self._signalled(number, _)
         else:
             board.stop.set()
-            _say("Stopping after the files in hand; the same command goes on from there.")
+            _say(text("stopping"))
 
     def _signalled(self, number: int, _: FrameType | None) -> None:
         if not self.why:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.command import show, stack
+from flows.command import progress as progressing
+from flows.command import result, show, stack
 from flows.command.ending import Ending
 from flows.command.exits import Exit
 from tasks.aip.find import find_aips
@@ -21,12 +22,14 @@ from tasks.config.home import Home
 from tasks.config.home import home as the_home
 from tasks.policy.load import find, load
 from tasks.premis.log import check_clock
+from tasks.report import phrases
 from tasks.report.stops import is_the_machines
 from tasks.report.summary import Summary, by_batch
 from tasks.sip.named import named
 from tasks.sip.naming import told as as_told
 from tasks.sip.refusal import Refused
 from tasks.tools.machine import fit
+from tasks.words import text
 
 if TYPE_CHECKING:
     from prefect import State
@@ -68,7 +71,7 @@ def run(
             return batch.run(wanted, policy, reason, return_state=True)
         return nightly.nightly(return_state=True)
 
-    _finish(home, start, json=json)
+    _finish(home, start, _title(wanted or [text("ready-in-inbox")], policy), progressing.STAGES, json=json)
 
 
 def reprocess(
@@ -87,7 +90,7 @@ def reprocess(
     Example: perenne reprocess văn-bản-2003 --reason "new fonts installed" --rule word-2b
     """
     home = _ready(policy)
-    find_aips(home, aips)
+    found = find_aips(home, aips)
     policy = policy or home.settings().policy
     rules = {r.id for r in load(find(policy, home)).rules}
     if unknown := [r for r in rule or [] if r not in rules]:
@@ -98,7 +101,7 @@ def reprocess(
 
         return flows.reprocess_named(aips, reason, policy, which, rule, path, return_state=True)
 
-    _finish(home, start, json=json)
+    _finish(home, start, _title(list(found.values()), policy), progressing.STAGES[1:], json=json)
 
 
 def verify(
@@ -148,9 +151,13 @@ def _ready(policy: str) -> Home:
     return home
 
 
-def _finish(home: Home, start: Callable[[], State], *, json: bool) -> None:
+def _title(names: Sequence[str], policy: str) -> str:
+    return text("run-title", names=phrases.batches(names), policy=policy)
+
+
+def _finish(home: Home, start: Callable[[], State], title: str, stages: Sequence[str], *, json: bool) -> None:
     began = time.monotonic()
-    with show.progress(quiet=json):
+    with progressing.progress(title, stages, quiet=json):
         state, working = _worked(home, start)
     ready = working - began
     seconds = time.monotonic() - began
@@ -158,18 +165,18 @@ def _finish(home: Home, start: Callable[[], State], *, json: bool) -> None:
     summaries = tuple(one for one in told if isinstance(one, Summary))
     refused = tuple(one for one in told if isinstance(one, Refused))
     if state.name == "Stopped":
-        sys.stderr.write(show.clean(f"Stopped: {state.message}\n"))
+        sys.stderr.write(show.clean(f"{text('stopped-because', why=state.message)}\n"))
     if json:
         answer = _json(home, state, summaries, seconds)
         show.answer(answer | {"refused": [r.as_json() for r in refused], "server_seconds": round(ready, 1)})
     elif not summaries and state.name != "Stopped":
         show.say(f"{state.name}. {state.message}")
         if state.is_cancelled():  # else the message has them
-            show.refusals(refused)
+            result.refusals(refused)
     elif summaries:
         # What stopped the run was told with its message.
         more = refused if state.name != "Stopped" else ()
-        show.result(home, summaries, more, worked=any(s.worked for s in summaries), seconds=seconds)
+        result.result(home, summaries, more, worked=any(s.worked for s in summaries), seconds=seconds)
     raise typer.Exit(_code(state, summaries))
 
 

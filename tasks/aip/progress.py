@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from tasks.premis.model import Ending
@@ -24,6 +25,10 @@ class Stage:
     endings: dict[Ending, int]
     seconds: float
     over: bool
+    at: str = ""
+    """The file in hand, or the last one: an action before it, where there is one."""
+    kinds: int = 0
+    """How many different kinds the files are of: formats."""
 
     @property
     def left_s(self) -> float | None:
@@ -39,6 +44,8 @@ class _Running:
     files: int = 0
     done: int = 0
     endings: Counter[Ending] = field(default_factory=Counter)
+    kinds: set[str] = field(default_factory=set)
+    at: str = ""
     spent_s: float = 0.0
     since: float | None = None  # when it last went on; None while it rests and when it is over
     more: bool = False
@@ -51,7 +58,8 @@ class _Running:
     def now(self) -> Stage:
         running_s = 0.0 if self.since is None else time.monotonic() - self.since
         over = self.since is None and not self.more
-        return Stage(self.name, self.files, self.done, dict(self.endings), self.spent_s + running_s, over)
+        seconds = self.spent_s + running_s
+        return Stage(self.name, self.files, self.done, dict(self.endings), seconds, over, self.at, len(self.kinds))
 
 
 class Board:
@@ -77,13 +85,26 @@ class Board:
             stage.more = more
             stage.since = time.monotonic()
 
-    def count(self, files: int = 1, ending: Ending | None = None) -> None:
-        """Some files of the present stage are through."""
+    def expect(self, files: int) -> None:
+        """So many more files are known to belong to the present stage."""
+        with self._lock:
+            if self._current is not None:
+                self._current.files += files
+
+    def count(self, files: int = 1, ending: Ending | None = None, kinds: Iterable[str] = ()) -> None:
+        """Some files of the present stage are through; of what kinds they are."""
         with self._lock:
             if self._current is not None:
                 self._current.done += files
+                self._current.kinds.update(kinds)
                 if ending is not None:
                     self._current.endings[ending] += files
+
+    def at(self, what: str) -> None:
+        """What the present stage has in hand."""
+        with self._lock:
+            if self._current is not None:
+                self._current.at = what
 
     def finish(self) -> None:
         """The present stage is over, or rests."""

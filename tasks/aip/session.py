@@ -14,7 +14,7 @@ from typing import BinaryIO
 from tasks.aip import ledger as ledgers
 from tasks.aip.busy import busy
 from tasks.aip.examine import Original, examine
-from tasks.aip.ledger import Known, Ledger
+from tasks.aip.ledger import ORIGINALS, Known, Ledger
 from tasks.aip.pack import PRODUCTS, in_force, pack, unpacked
 from tasks.aip.plan import Choice, Scope, Task, chunks, current, plan, twinned
 from tasks.aip.progress import board
@@ -183,7 +183,8 @@ class Session:
             self.open[aip].known[original[0].path] = known
             events += made
         self._record(events, name)
-        board.count(len(wanted))
+        found = (self.open[aip].known[file.path].identification for aip, (file, _) in wanted)
+        board.count(len(wanted), kinds=[one.puid or "" for one in found])
         return len(wanted)
 
     def _record(self, events: Sequence[Event], name: str) -> None:
@@ -218,6 +219,7 @@ class Session:
             for task in tasks:
                 if board.stop.is_set():
                     break
+                board.at(f"{task.work.rule.action}  {task.work.source.path.removeprefix(ORIGINALS)}")
                 made = self._one(task)
                 events += made
                 for ending in (e.ending for e in made if e.ending is not None):

@@ -133,7 +133,7 @@ def covered(one: Coverage) -> str:
         return text("store-empty")
     share = words.percent(one.bytes_read / one.bytes if one.bytes else 1.0)
     told = text("covered", share=share, size=words.size(one.bytes), n=one.days)
-    never = f"; {text('aips-never-read', n=one.never)}" if one.never else ""
+    never = text("aips-never-read", n=one.never) if one.never else ""
     gone = f" {text('aips-gone', n=one.gone)}" if one.gone else ""
     return f"{told}{never}.{gone}"
 

@@ -100,9 +100,11 @@ class Taking:
 
         Raises PutDown when the run is to stop: nothing is recorded then, and nothing stored.
         """
+        board.expect(len(entries))
         for entry in entries:
             board.go_on()
             self.take(entry)
+            board.count()
         version = self.finish(replace(about, part=self.about.part) if self.version else about, entries)
         return Ingested(self.batch.name, self.aip, version, len(entries), len(self.new), tuple(self.troubles))
 

@@ -6,7 +6,7 @@ Knows nothing of the project. `text("all-good", n=60)` is a sentence in the lang
 from tasks.words.catalogue import text
 from tasks.words.details import detail
 from tasks.words.language import LANGUAGES, Language, chosen, language, speak, spoken
-from tasks.words.numbers import clock, day, duration, listed, moment, number, percent, roughly, size
+from tasks.words.numbers import clock, day, duration, listed, moment, number, offset, percent, roughly, size
 
 __all__ = [
     "LANGUAGES",
@@ -20,6 +20,7 @@ __all__ = [
     "listed",
     "moment",
     "number",
+    "offset",
     "percent",
     "roughly",
     "size",

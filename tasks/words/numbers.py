@@ -98,7 +98,7 @@ def clock(seconds: float) -> str:
 def moment(at: datetime) -> str:
     """`22 Nov 2026, 02:05 (UTC+07:00)` · `02:05 ngày 22/11/2026 (UTC+07:00)`, in the machine's zone."""
     at = at.astimezone()
-    return f"{_date_and_time(at)} (UTC{_offset(at)})"
+    return f"{_date_and_time(at)} (UTC{offset(at)})"
 
 
 def day(at: datetime) -> str:
@@ -112,9 +112,10 @@ def _date_and_time(at: datetime) -> str:
     return f"{at:%H:%M} ngày {day(at)}" if language() == "vi" else f"{day(at)}, {at:%H:%M}"
 
 
-def _offset(at: datetime) -> str:
-    offset = at.strftime("%z")
-    return f"{offset[:3]}:{offset[3:5]}"
+def offset(at: datetime) -> str:
+    """`+07:00`."""
+    zone = at.strftime("%z")
+    return f"{zone[:3]}:{zone[3:5]}"
 
 
 # --- what a detail of the log says ---------------------------------------------------------------------------------

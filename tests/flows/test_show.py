@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.command import show
+from flows.command import result, show
 from tasks.config.home import Home
 from tasks.premis.model import Ending
 from tasks.sip.refusal import Refused
@@ -51,7 +51,7 @@ def screen(monkeypatch: pytest.MonkeyPatch, encoding: str = "utf-8", *, terminal
     ],
 )
 def test_a_long_path_loses_folders_in_its_middle_and_never_the_name(path: str, width: int, shown: str) -> None:
-    assert show._short(path, width) == shown
+    assert show.shortened(path, width) == shown
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_a_long_path_loses_folders_in_its_middle_and_never_the_name(path: str, w
     [("a\nb", "a\\u000ab"), ("\x1b[2Jx", "\\u001b[2Jx"), ("\u202egpj.exe", "\\u202egpj.exe"), ("a\tb", "a\\u0009b")],
 )
 def test_a_name_cannot_steer_the_terminal(name: str, shown: str) -> None:
-    assert show._short(name, 80) == shown
+    assert show.shortened(name, 80) == shown
 
 
 def test_what_the_locale_cannot_show_is_escaped_and_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,14 +83,14 @@ def test_without_utf8_the_shape_is_ascii_and_the_word_stays(monkeypatch: pytest.
 
 def test_a_terminal_gets_colour_on_shape_and_word(monkeypatch: pytest.MonkeyPatch) -> None:
     screen(monkeypatch, terminal=True)
-    assert show.mark(Ending.HELD) == "\x1b[33m◆ held    \x1b[0m"
+    assert show.mark(Ending.HELD) == "\x1b[33m◆ held   \x1b[0m"
 
 
-@pytest.mark.parametrize(("name", "value"), [("NO_COLOR", "1"), ("NO_COLOR", ""), ("TERM", "dumb")])
+@pytest.mark.parametrize(("name", "value"), [("NO_COLOR", "1"), ("TERM", "dumb")])
 def test_colour_is_left_out_where_it_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     screen(monkeypatch, terminal=True)
     monkeypatch.setenv(name, value)
-    assert show.mark(Ending.HELD) == "◆ held    "
+    assert show.mark(Ending.HELD) == "◆ held   "
 
 
 def test_a_pipe_gets_no_colour(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,7 +123,7 @@ def test_the_end_of_a_run_names_verdict_numbers_trouble_and_where_to_look(
 ) -> None:
     out = screen(monkeypatch)
     one = summary(files=3, done=2, held=1, attention=(row("a.pdf"),))
-    show.result(Home(tmp_path), [one], worked=True, seconds=112)
+    result.result(Home(tmp_path), [one], worked=True, seconds=112)
     lines = out.text().splitlines()
     assert lines[0].startswith("2 of 3 files are in good order. 1 needs a person.")
     assert lines[0].endswith("1 min 52 s")
@@ -142,35 +142,35 @@ def test_what_was_refused_beside_what_was_taken_is_told_with_its_code_and_its_fa
     refused += [Refused(f"lô-{n}", "It holds no file.", "batch-unfit", known=True) for n in range(11)]
     for worked in (True, False):
         out = screen(monkeypatch)
-        show.result(Home(tmp_path), [summary(done=1)], refused, worked=worked, seconds=1)
+        result.result(Home(tmp_path), [summary(done=1)], refused, worked=worked, seconds=1)
         assert "✕ lô-hỏng  bag-invalid\n  The bag is none.\n  fault 0\n" in out.text()
-        assert "  fault 8\n  and 9 more lines: perenne run --json\n" in out.text()
+        assert "  fault 8\n  and 9 more: perenne run --json\n" in out.text()
         assert "✕ lô-0  batch-unfit (still)\n" in out.text()
         assert "and 2 more: perenne status\n" in out.text()
 
 
 def test_a_run_without_work_says_since_when_all_is_settled(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     out = screen(monkeypatch)
-    show.result(Home(tmp_path), [summary(files=3, done=2, held=1)], worked=False, seconds=1)
+    result.result(Home(tmp_path), [summary(files=3, done=2, held=1)], worked=False, seconds=1)
     first, second = out.text().splitlines()
     assert first.startswith("Nothing to do: văn-bản-2003 is settled since 2")
-    assert second == "No new version, no new master. 1 file needs a person."
+    assert second == "No new version, no new master. 1 file needs a person. Look: perenne status văn-bản-2003"
 
 
 def test_a_batch_with_an_alarm_is_never_called_settled(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     out = screen(monkeypatch)
     damaged = replace(summary(files=3, done=3, attention=(row("v1/content/a"),)), alarm=True)
-    show.result(Home(tmp_path), [damaged, summary(batch="lô-2", done=1)], worked=False, seconds=1)
+    result.result(Home(tmp_path), [damaged, summary(batch="lô-2", done=1)], worked=False, seconds=1)
     assert "văn-bản-2003 is settled" not in out.text()
     assert "Nothing to do: lô-2 is settled" in out.text()
     assert "◆ văn-bản-2003/v1/content/a  text-lost\n" in out.text()
-    assert "No new version, no new master. ALARM: 1 AIP is not as stored.\n" in out.text()
+    assert "No new version, no new master. ALARM: 1 AIP is not as stored. Look: perenne status " in out.text()
 
 
 def test_at_most_ten_faults_are_shown_and_the_rest_is_counted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     out = screen(monkeypatch)
     rows = tuple(row(f"{n}.pdf") for n in range(14))
-    show.result(Home(tmp_path), [summary(files=14, held=14, attention=rows)], worked=True, seconds=1)
+    result.result(Home(tmp_path), [summary(files=14, held=14, attention=rows)], worked=True, seconds=1)
     assert out.text().count("text-lost") == 10
     assert "and 4 more: perenne status " in out.text()
 

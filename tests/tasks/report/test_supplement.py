@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from flows.command import show
+from flows.command import result
 from flows.ui import artifacts
 from tasks.aip import ledger as ledgers
 from tasks.aip.ledger import Ledger
@@ -73,7 +73,7 @@ def test_a_batch_that_comes_from_another_folder_is_told_as_received_before(
     assert said in page(seen, policy(tmp_path))
     now = replace(seen, supplement=replace(seen.supplement, now=True), worked=True)
     for summary, times in ((now, 1), (seen, 0)):  # a run that was about something else does not tell it again
-        show.result(home, [summary], worked=True, seconds=1)
+        result.result(home, [summary], worked=True, seconds=1)
         assert capsys.readouterr().out.count(f"Supplement  lô-1: {phrases.supplement(summary)}\n") == times
         markdown = artifacts.markdown([summary], policy="p", seconds=1, reports="")
         assert markdown.count("Received before") == times

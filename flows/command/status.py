@@ -1,0 +1,192 @@
+"""The verb `status`: how every batch stands, what needs a person, what a monitor has to know."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from flows.command import result, show
+from tasks import words
+from tasks.aip.coverage import Coverage, coverage, holdings
+from tasks.aip.find import batch_of, find_aips, names
+from tasks.aip.gone import opened
+from tasks.config.home import Home
+from tasks.config.home import home as the_home
+from tasks.policy.load import find, load
+from tasks.premis.model import Ending
+from tasks.report import phrases
+from tasks.report.standing import refusals, standing
+from tasks.report.summary import WORST, Row, Summary, by_batch
+from tasks.sip.batch import in_inbox, not_taken
+from tasks.words import text
+
+NAMED = 5
+
+
+def add(cli: typer.Typer) -> None:
+    """Add this verb."""
+    cli.command()(status)
+
+
+def status(
+    aips: Annotated[list[str] | None, typer.Argument(metavar="[AIP…]", help="Ids or batch names; none: all.")] = None,
+    policy: Annotated[str, typer.Option(help="Judge by this policy.")] = "",
+    json: Annotated[bool, typer.Option("--json", help="Answer in JSON on stdout.")] = False,
+) -> None:
+    """How every batch stands, and what needs a person.
+
+    Examples:
+      perenne status                  every batch, and how the house stands
+      perenne status văn-bản-2003     one batch, with reasons and advice
+      perenne status --json           for monitoring: nights, inbox, verification, room
+    """
+    home = the_home().prepare()
+    law = load(find(policy or home.settings().policy, home))
+    known = dict(names(home, gone=True))
+    summaries = standing(home, find_aips(home, aips, gone=True) if aips else known, law)
+    inbox = _inbox(home, {batch_of(name) for name in known.values()})
+    if json:
+        told = {name: row.as_json() for name, row in inbox.refused.items()}
+        show.answer(
+            {"batches": by_batch(summaries), "inbox": [w.name for w in inbox.waiting], "refused": told}
+            | _house(home, inbox)
+        )
+    elif aips:
+        _batches(summaries)
+        _whole(summaries)
+    else:
+        _batches(summaries)
+        _needs(summaries, inbox)
+        if summaries:
+            _told_of_house(home)
+    raise typer.Exit(1 if inbox.refused or any(s.needing for s in summaries) else 0)
+
+
+# --- what there is ---------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A batch of the inbox that no AIP holds, and since when nothing in it has changed."""
+
+    name: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Inbox:
+    """What lies in the inbox: batches that wait, oldest first, those that were refused, what is no batch at all."""
+
+    waiting: tuple[Waiting, ...]
+    refused: Mapping[str, Row]
+    strange: tuple[str, ...]
+
+
+def _inbox(home: Home, taken: set[str]) -> Inbox:
+    there = {b.name: b for b in in_inbox(home.inbox)}
+    refused = refusals(home, there)
+    waiting = [_waiting(name, there[name].path) for name in there if name not in taken and name not in refused]
+    return Inbox(tuple(sorted(waiting, key=lambda w: w.since)), refused, tuple(not_taken(home.inbox)))
+
+
+def _waiting(name: str, path: Any) -> Waiting:
+    try:
+        changed = path.stat().st_mtime
+    except OSError:
+        changed = datetime.now(UTC).timestamp()
+    return Waiting(name, datetime.fromtimestamp(changed, UTC))
+
+
+def _covered(home: Home) -> Coverage:
+    return coverage(holdings(home, opened(home)), days=home.settings().verify_days, now=datetime.now(UTC))
+
+
+def _free(home: Home) -> dict[str, int]:
+    return {"store": shutil.disk_usage(home.store).free, "work": shutil.disk_usage(home.work).free}
+
+
+def _house(home: Home, inbox: Inbox) -> dict[str, Any]:
+    """What a monitor asks, with stable, documented keys."""
+    oldest = inbox.waiting[0] if inbox.waiting else None
+    return {
+        "oldest_waiting": {"batch": oldest.name, "since": oldest.since.isoformat()} if oldest else None,
+        "not_taken": list(inbox.strange),
+        "verification": _covered(home).as_json(),
+        "free_bytes": _free(home),
+    }
+
+
+# --- how it is told --------------------------------------------------------------
+
+
+def _batches(summaries: Sequence[Summary]) -> None:
+    if not summaries:
+        return
+    endings = [e for e in Ending if e is not Ending.WAITING or any(s.waiting for s in summaries)]
+    head = [
+        text("head-batch"),
+        text("head-files"),
+        *map(phrases.ended, endings),
+        text("head-version"),
+        text("head-when"),
+    ]
+    rows = [
+        [
+            show.shortened(s.batch, 40),
+            words.number(s.files),
+            *(words.number(s.ended[e]) if s.ended.get(e) else "" for e in endings),
+            str(s.version),
+            words.day(datetime.fromisoformat(s.settled_since)) if s.settled_since else "",
+        ]
+        for s in summaries
+    ]
+    first, *rest = show.table(head, rows)
+    show.say(f"  {first}")
+    for s, line in zip(summaries, rest, strict=True):
+        show.say(f"{show.mark(_worst(s), word=False)} {line}")
+    show.say()
+
+
+def _worst(summary: Summary) -> Ending:
+    return Ending.FAILED if summary.alarm else next((e for e in WORST if summary.ended.get(e, 0)), Ending.DONE)
+
+
+def _whole(summaries: Sequence[Summary]) -> None:
+    """Everything about batches that were named."""
+    for s in summaries:
+        if s.supplement:
+            show.paragraph(f"{show.one_line(s.batch)}: {show.one_line(phrases.supplement(s))}")
+        for row in (*s.attention, *s.waiting):
+            show.fault(row, row.file)
+        for row in s.notes:
+            show.paragraph(f"{row.file}  {row.code}: {row.seen}", indent=2)
+    show.say(phrases.needs(summaries))
+
+
+def _needs(summaries: Sequence[Summary], inbox: Inbox) -> None:
+    for s in summaries:
+        if s.alarm:
+            show.fault(s.attention[0], s.batch)
+    empty = f"{text('store-empty')} " if not summaries else ""
+    nothing = not summaries and not inbox.refused
+    show.say(f"{empty}{text('put-a-folder') if nothing else phrases.needs(summaries, len(inbox.refused))}")
+    for name, row in inbox.refused.items():
+        show.fault(row, name)
+    if open_ := [s for s in summaries if s.needing]:
+        show.say(f"{text('label-look')}: {result.status_of(open_[:1])}")
+    if inbox.waiting:
+        names = words.listed([show.one_line(w.name) for w in inbox.waiting[:NAMED]])
+        show.say(text("in-the-inbox", n=len(inbox.waiting), names=names))
+    for name in inbox.strange[:NAMED]:
+        show.say(text("not-taken", name=show.one_line(name)))
+
+
+def _told_of_house(home: Home) -> None:
+    show.say(text("verified", covered=phrases.covered(_covered(home))))
+    free = _free(home)
+    show.say(text("room", free=words.size(free["store"]), work=words.size(free["work"])))
