@@ -8,13 +8,15 @@ from pathlib import Path
 
 from tasks.aip.ledger import About, Known, Ledger
 from tasks.aip.plan import ask
+from tasks.config.home import Home
 from tasks.policy.load import load
 from tasks.policy.rules import Policy
 from tasks.premis import codes
-from tasks.premis.model import Ending, Event, EventType, Identification, Outcome
+from tasks.premis.model import Ending, Event, EventType, Identification, LinkedObject, Outcome
+from tasks.report import summary as summaries
 from tasks.report.summary import Row, Summary, summarize
 from tasks.store.reader import Entry
-from tests.tasks.premis.events import AIP, RUN, event
+from tests.tasks.premis.events import AIP, RUN, event, master
 
 POLICY = """id = "test-1"
 [[rule]]
@@ -136,3 +138,35 @@ def row(file: str, ending: Ending = Ending.HELD, code: str = "text-lost", **deta
     """One file that needs a person."""
     given = detail or {"lost": "3", "total": "61"}
     return Row(file, ending, code, given, stored=True, new=True, rule="paper", time="2024-11-21T19:05:00+00:00")
+
+
+def held(
+    home: Home,
+    files: Iterable[str],
+    *,
+    code: str = "look-differs",
+    detail: Mapping[str, str] | None = None,
+    check: str = "",
+) -> tuple[Ledger, list[Row]]:
+    """An AIP whose files are held, each with a product that lies in review, and their rows. `check`: another code."""
+    state, events, rows = {}, [], []
+    for number, file in enumerate(files):
+        path, sha256 = f"originals/{file}", f"{number:064x}"
+        state[path] = Entry("cd" * 64, SHA256, home.root / file)
+        waits = home.review / str(AIP) / sha256
+        waits.parent.mkdir(parents=True, exist_ok=True)
+        waits.write_bytes(b"%PDF-")
+        made: tuple[LinkedObject, ...] = (master(f"masters/{file}/paper.pdf", sha256),)
+        events.append(
+            event(
+                2 * number, path, kind=EventType.VALIDATION, outcome=Outcome.FAIL, code=check or code, rule="paper",
+                products=made,
+            )
+        )  # fmt: skip
+        last = event(
+            2 * number + 1, path, outcome=Outcome.FAIL, code=code, ending=Ending.HELD, rule="paper",
+            detail={"page": "3", "areas": "1", "score": "0.9"} if detail is None else detail,
+        )  # fmt: skip
+        events.append(last)
+        rows.append(summaries.row(last, None))
+    return Ledger(AIP, About("văn-bản-2003"), 2, state, tuple(events)), rows
