@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tasks.aip.find import batch_of
@@ -30,7 +30,7 @@ class Row:
     file: str
     ending: Ending
     code: str  # "" for one that nothing was said of yet
-    detail: Mapping[str, str]
+    detail: Mapping[str, str] = field(hash=False)
     stored: bool
     new: bool
     rule: str
