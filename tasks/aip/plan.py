@@ -5,15 +5,17 @@ from __future__ import annotations
 import fnmatch
 import unicodedata
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
 from tasks.aip.ledger import ORIGINALS, Known, Ledger
+from tasks.aip.past import Because, Past
 from tasks.policy import modules
 from tasks.policy.apply import Work
 from tasks.policy.rules import Policy, Rule, asked
+from tasks.premis import codes
 from tasks.premis.model import Ending, Event, Fact, LinkedObject, SourceFile
 
 
@@ -26,38 +28,70 @@ class Scope(StrEnum):
     ALL = "all"
 
 
+_ENDINGS = {Scope.HELD: Ending.HELD, Scope.FAILED: Ending.FAILED}
+
+
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What a person asked for: a scope, and rules and paths to keep to (empty: all)."""
+    """What a person asked for: a scope, and codes, rules and paths to keep to (empty: all).
+
+    With `codes`, exactly that work is chosen which ended with one of them last, or whose file has a note of them,
+    settled or not; nothing else is, be it new or changed. The scopes `held` and `failed` then keep to what ended so.
+    """
 
     scope: Scope = Scope.CHANGED
     rules: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
+    codes: tuple[str, ...] = ()
 
-    def takes(self, rule: Rule, path: str, ended: Event | None) -> bool:
+    def takes(self, rule: Rule, file: SourceFile, ended: Event | None, past: Past) -> bool:
         """Whether this work is wanted, given how it ended before (None: it is not settled)."""
         if self.rules and rule.id not in self.rules:
             return False
-        if self.paths and not any(_matches(pattern, path) for pattern in self.paths):
+        if self.paths and not any(_matches(pattern, file.path) for pattern in self.paths):
             return False
+        if self.codes:
+            return self._coded(past.endings(file, rule, ended), past.notes(file.path, file.sha256))
         if self.scope is Scope.ALL or ended is None:
             return True
-        wanted = {Scope.HELD: Ending.HELD, Scope.FAILED: Ending.FAILED}.get(self.scope)
-        return wanted is not None and ended.ending is wanted
+        return ended.ending is _ENDINGS.get(self.scope)
+
+    def _coded(self, endings: Sequence[Event], notes: frozenset[str]) -> bool:
+        wanted = _ENDINGS.get(self.scope)
+        fit = [e for e in endings if wanted is None or e.ending is wanted]
+        has = [codes.given_by(e) for e in fit]
+        if fit or wanted is None:
+            has.append(notes)
+        return not frozenset(self.codes).isdisjoint(frozenset[str]().union(*has))
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One piece of work with the AIP it belongs to."""
+    """One piece of work with the AIP it belongs to, and why it is to be done."""
 
     aip: uuid.UUID
     work: Work
+    because: Because = Because.NEW
+
+
+def believed(ledger: Ledger, choice: Choice) -> dict[tuple[str, str], Known]:
+    """(path, sha256) → what was found out before and need not be found out again.
+
+    That is nothing when all is asked anew. Who takes up held or failed files, or those with a code, wants to know anew
+    what stood in their way, or was doubted: a tool may have been mended.
+    """
+    if choice.scope is Scope.ALL:
+        return {}
+    if choice.codes:
+        past, wanted = Past(ledger.events), frozenset(choice.codes)
+        return {key: one for key, one in ledger.known().items() if wanted.isdisjoint(past.notes(*key))}
+    changed = choice.scope is Scope.CHANGED
+    return {key: one for key, one in ledger.known().items() if changed or one.trouble is None}
 
 
 def plan(ledger: Ledger, known: Mapping[str, Known], policy: Policy, choice: Choice, languages: str) -> list[Task]:
     """The work of one AIP, by path and rule. `known` is by path; files that are not known yet are left out."""
-    settled = ledger.settled()
-    before = {(e.source.path, e.rule): e for e in ledger.events if e.ending is not None and e.source is not None}
+    settled, past = ledger.settled(), Past(ledger.events)
     tasks = []
     for (file, content), one in _with(ledger.originals, known):
         facts = _facts(one, languages)
@@ -66,12 +100,22 @@ def plan(ledger: Ledger, known: Mapping[str, Known], policy: Policy, choice: Cho
             ended = settled.get((file.path, rule.id, question))
             if ended is not None and ended.source is not None and ended.source.sha256 != file.sha256:
                 ended = None
-            if choice.takes(rule, file.path, ended):
-                again = (file.path, rule.id) in before
-                old = " ".join(o.sha256 for o in before[file.path, rule.id].objects if _is_master(o)) if again else ""
-                work = Work(file, content, one.identification, facts, rule, question, again, one.trouble, old)
-                tasks.append(Task(ledger.id, work))
+            if choice.takes(rule, file, ended, past):
+                last = past.last(file.path, rule)
+                old = " ".join(o.sha256 for o in last.objects if _is_master(o)) if last else ""
+                work = Work(
+                    file, content, one.identification, facts, rule, question, last is not None, one.trouble, old
+                )
+                tasks.append(Task(ledger.id, work, _because(work, ended, past, policy, choice)))
     return tasks
+
+
+def _because(work: Work, ended: Event | None, past: Past, policy: Policy, choice: Choice) -> Because:
+    if choice.codes:
+        return Because.CODE
+    if ended is not None:
+        return {Scope.HELD: Because.HELD, Scope.FAILED: Because.FAILED}.get(choice.scope, Because.ALL)
+    return past.why(work, policy)
 
 
 def _is_master(linked: LinkedObject) -> bool:
@@ -109,7 +153,7 @@ def twinned(tasks: Iterable[Task]) -> list[Task]:
         work = task.work
         groups.setdefault((task.aip, work.source.sha256, work.rule.id, work.asked, work.again), []).append(task)
     return [
-        Task(first.aip, replace(first.work, twins=tuple(t.work.source for t in rest)))
+        replace(first, work=replace(first.work, twins=tuple(t.work.source for t in rest)))
         for first, *rest in groups.values()
     ]
 

@@ -16,7 +16,7 @@ from tasks.aip.busy import busy
 from tasks.aip.examine import Original, examine
 from tasks.aip.ledger import ORIGINALS, Known, Ledger
 from tasks.aip.pack import PRODUCTS, in_force, pack, unpacked
-from tasks.aip.plan import Choice, Scope, Task, chunks, current, plan, twinned
+from tasks.aip.plan import Choice, Task, believed, chunks, current, plan, twinned
 from tasks.aip.progress import board
 from tasks.aip.space import Budget, making
 from tasks.config.home import Home
@@ -52,11 +52,6 @@ class Open:
     languages: str
     known: dict[str, Known] = field(default_factory=dict)
     recorded: list[Event] = field(default_factory=list)
-
-
-def _still_known(known: Known, choice: Choice) -> bool:
-    """Whether what was found out before is believed: not when all is asked anew, nor a trouble that is tried again."""
-    return choice.scope is not Scope.ALL and (known.trouble is None or choice.scope is Scope.CHANGED)
 
 
 @contextlib.contextmanager
@@ -133,8 +128,7 @@ class Session:
                 yield inventory
 
     def _take_up(self, found: Ledger, choice: Choice) -> None:
-        # Who takes failed files up again wants to know anew what stood in the way; a tool may have been mended.
-        known = {k: v for k, v in found.known().items() if _still_known(v, choice)}
+        known = believed(found, choice)
         one = self.open[found.id] = Open(
             ledger=found,
             recorder=Recorder(self.run, found.id, self.policy.name, self.reason, after=found.last),

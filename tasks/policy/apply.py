@@ -28,6 +28,7 @@ from tasks.premis.model import (
     Facts,
     Identification,
     LinkedObject,
+    Measure,
     Outcome,
     Product,
     Role,
@@ -49,6 +50,8 @@ FOLDERS = {
 }
 """Where a product of each role stands in the AIP (DESIGN §7)."""
 ORIGINALS = "originals/"
+CPU = "cpu"
+"""The measure of an ending that says how many seconds of CPU its job took, all programs and checks together."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -96,6 +99,8 @@ def apply(work: Work, door: Door, recorder: Recorder, publish: Publish, hold: Ho
             if codes.stops(told.code):
                 raise told from trouble
             ended, products = endings.from_trouble(told), ()
+        spent = Measure(CPU, f"{job.cpu_s:.3f}", "s")
+        ended = replace(ended, measures=(*ended.measures, spent))
         events = [*attempt.events, _last(work, recorder, began, ended, attempt.agents or job.agents, products)]
         for twin in work.twins:
             places = attempt.published_for(twin, publish) if products else {}
@@ -140,7 +145,7 @@ def _for_twin(
                 replace(o, path=twin.path if o.path == work.source.path else places.get(o.path, o.path))
                 for o in event.objects
             ],
-            measures=event.measures,
+            measures=[m for m in event.measures if m.name != CPU],  # it was spent once
         )
 
 

@@ -6,6 +6,7 @@ outcome may not. Loading refuses a broken table as a whole, so that a code in fo
 
 from __future__ import annotations
 
+import difflib
 import re
 import string
 import tomllib
@@ -158,6 +159,17 @@ class _Safe(dict[str, str]):
 
     def __missing__(self, key: str) -> str:
         return "?"
+
+
+def unknown(names: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """The names that are no code, each with the codes that are spelled like it, the nearest first."""
+    return {name: tuple(difflib.get_close_matches(name, CODES)) for name in names if name not in CODES}
+
+
+def given_by(event: Event) -> frozenset[str]:
+    """Every code that an event gives its file: its own, and those of its notes."""
+    notes = (key.removeprefix("note ") for key in event.detail if key.startswith("note "))
+    return frozenset(name for name in (event.code, *notes) if name)
 
 
 def stops(name: str) -> bool:

@@ -100,6 +100,11 @@ class Job:
         """Every call and request so far."""
         return tuple(self._runs)
 
+    @property
+    def cpu_s(self) -> float:
+        """Seconds of CPU that all calls and requests took, but for those to a resident that gave no answer."""
+        return sum(run.cpu_s for run in self._runs)
+
     def used(self, agent: Agent) -> None:
         """Record that `agent` acted."""
         self._agents.setdefault(agent)
@@ -247,7 +252,7 @@ class Job:
         self._held_by()
         self._believe()
         said = hashlib.sha256(answer.stderr_tail.encode()).hexdigest()
-        self._runs.append(Run(resident, answer.seconds, 0.0, said, answer.stderr_tail[-_TAIL_CHARACTERS:]))
+        self._runs.append(Run(resident, answer.seconds, answer.cpu_s, said, answer.stderr_tail[-_TAIL_CHARACTERS:]))
         return answer.reply
 
     # --- the rest --------------------------------------------------------------------------------------------------

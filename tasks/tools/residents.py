@@ -41,11 +41,15 @@ _FILE = re.compile(r'(in|out)/[^/"\\\x00-\x1f\x7f]+')
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a program answered, who it is, how many seconds it took, and the end of what it said on standard error."""
+    """What a program answered, who it is, how many seconds it took, and the end of what it said on standard error.
+
+    `cpu_s` is what its processes used meanwhile; its start is not counted.
+    """
 
     reply: dict[str, Any]
     agents: tuple[Agent, ...]
     seconds: float
+    cpu_s: float
     stderr_tail: str
 
 
@@ -244,4 +248,4 @@ def _answered(
     if "error" not in reply:  # what a failure leaves is no product
         place.collect(folder, frozenset(names), bounds.output_bytes)
     took = time.monotonic() - start
-    return Answer(reply, resident.agents, took, resident.tail.decode("utf-8", "replace"))
+    return Answer(reply, resident.agents, took, resident.cpu_s, resident.tail.decode("utf-8", "replace"))

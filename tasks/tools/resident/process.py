@@ -65,6 +65,8 @@ class Resident:
         self.slot = slot
         self.served = 0
         self.born = self.rested = time.monotonic()
+        self.cpu_s = 0.0
+        """Seconds of CPU that the last request took, as far as it was answered."""
         self.tail = b""
         self._heard = b""
         self._noise = 0  # bytes on standard error since the last request
@@ -112,7 +114,9 @@ class Resident:
         # An answer names the question, so that a late or doubled one can never pass for the answer about another file.
         number = secrets.token_hex(8)
         line = json.dumps({**request, "id": number}, ensure_ascii=False).encode() + b"\n"
+        before, self.cpu_s = usage.cpu_s(self._pids()), 0.0
         reply = self._said(bounds, line)
+        self.cpu_s = max(0.0, usage.cpu_s(self._pids()) - before)
         self.rested = time.monotonic()
         if reply.pop("id", None) != number:
             raise Trouble("tool-crash", tool=self.program.tool, signal="an answer to another question")
