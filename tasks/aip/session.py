@@ -63,6 +63,22 @@ def _damage(aip: uuid.UUID, apart: dict[uuid.UUID, Trouble]) -> Iterator[None]:
         apart[aip] = Trouble("store-broken", what=str(e))
 
 
+def portioned(files: Sequence[SourceFile]) -> list[tuple[int, int]]:
+    """Files to be identified in pieces, as (first, last + 1): bounded in number and in bytes.
+
+    Fewer files come in smaller pieces, so that every core has some.
+    """
+    most = min(PORTION_FILES, max(PORTION_LEAST, -(-len(files) // (2 * CORES))))
+    pieces: list[tuple[int, int]] = []
+    first = size = 0
+    for last, file in enumerate(files):
+        if last > first and (last - first >= most or size + file.size > PORTION_BYTES):
+            pieces.append((first, last))
+            first, size = last, 0
+        size += file.size
+    return [*pieces, (first, len(files))] if files else []
+
+
 class Session:
     """The state of one run in this process; every method that writes is safe to repeat after a kill."""
 
@@ -153,19 +169,8 @@ class Session:
         return self._unidentified
 
     def portions(self) -> list[tuple[int, int]]:
-        """The unidentified in pieces for one task each, as (first, last + 1): bounded in number and in bytes.
-
-        Fewer files come in smaller pieces, so that every core has some.
-        """
-        most = min(PORTION_FILES, max(PORTION_LEAST, -(-len(self._unidentified) // (2 * CORES))))
-        pieces: list[tuple[int, int]] = []
-        first = size = 0
-        for last, (_, (file, _)) in enumerate(self._unidentified):
-            if last > first and (last - first >= most or size + file.size > PORTION_BYTES):
-                pieces.append((first, last))
-                first, size = last, 0
-            size += file.size
-        return [*pieces, (first, len(self._unidentified))] if self._unidentified else []
+        """The unidentified in pieces for one task each, as (first, last + 1)."""
+        return portioned([file for _, (file, _) in self._unidentified])
 
     def identify(self, wanted: Sequence[tuple[uuid.UUID, Original]], name: str) -> int:
         """Identify files and record what was found; returns how many: none when the run was asked to stop."""

@@ -59,6 +59,14 @@ def look_alikes(entries: Sequence[Entry]) -> dict[bytes, bytes]:
     return {name: names[place - 1] for names in several for place, name in enumerate(names)}
 
 
+def demand_file(entry: Entry, delivery: Delivery) -> None:
+    """Raises Trouble for what is no file, and for one that could not be listed or unpacked."""
+    if entry.kind and entry.kind != "folder":
+        raise Trouble("not-a-file", kind=entry.kind)
+    if entry.fault:
+        raise Trouble("member-damaged" if delivery.container else "source-unreadable", what=entry.fault)
+
+
 class Taking:
     """One AIP's share on its way into the stage; what an earlier, killed run staged and recorded is not done twice."""
 
@@ -126,10 +134,7 @@ class Taking:
 
     def _copied(self, entry: Entry, logical: str) -> Staged | None:
         """The file in the stage; None when the store has its bytes. Raises Trouble."""
-        if entry.kind and entry.kind != "folder":
-            raise Trouble("not-a-file", kind=entry.kind)
-        if entry.fault:
-            raise Trouble("member-damaged" if self.delivery.container else "source-unreadable", what=entry.fault)
+        demand_file(entry, self.delivery)
         path = self.delivery.path(entry)
         try:
             os.close(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC))
@@ -242,7 +247,7 @@ class Taking:
         unfinished.mark(self.home, self.aip)
         # The AIP's lock is ours: the log has what it had, and what we wrote.
         ledger = replace(self.ledger, events=tuple(log.in_order([*self.ledger.events, *self.events])))
-        gone = _in_the_way(self.head, self.new)
+        gone = in_the_way(self.head, self.new)
         message = _message(head, len(self.new), renewed=renewed)
         return pack(
             self.store, ledger, self.recorder.run, unpacked(ledger), keep=self.new, message=message, remove=gone
@@ -342,7 +347,7 @@ def _below(folder: str, head: Mapping[str, str]) -> dict[str, str]:
     return {path.removeprefix(folder): sha256 for path, sha256 in head.items() if path.startswith(folder)}
 
 
-def _in_the_way(head: Mapping[str, str], new: Sequence[str]) -> list[str]:
+def in_the_way(head: Mapping[str, str], new: Sequence[str]) -> list[str]:
     """Originals of the head that a new one cannot stand beside: a file where now a folder is, or the other way round.
 
     They leave the head and stay in their version.
