@@ -133,6 +133,15 @@ def mixed(folder: Path, corpus: Path, count: int, seed: str) -> None:
         shutil.copyfile(source := any_.choice(found), target / f"{number:06d}-{source.name}"[-120:])
 
 
+def drawn(folder: Path, corpus: Path, count: int, seed: str) -> None:
+    """`count` different files of a corpus drawn by seed, each where it lay; all of them when there are not so many."""
+    found = sorted(p for p in corpus.rglob("*") if p.is_file() and not p.is_symlink())
+    for source in random.Random(seed).sample(found, min(count, len(found))):
+        target = folder / source.relative_to(corpus)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
+
+
 def deliver(given: argparse.Namespace, place: Path) -> list[Path]:
     """Make the delivery below `place`; returns its batches."""
     if given.batches > 1:

@@ -78,7 +78,7 @@ class Costs:
 
     def of(self, action: str, size: int, facts: Facts) -> Cost:
         """What an action and its checks cost on a file of so many bytes, as far as the table has it."""
-        row = next((self.paths[name] for name in _names(action, facts) if name in self.paths), None)
+        row = next((self.paths[name] for name in names(action, facts) if name in self.paths), None)
         return row.of(measured(size, facts)) if row else Cost()
 
     def identified(self, files: int, size: int) -> float:
@@ -90,20 +90,19 @@ class Costs:
         return _sum(self.around, {"file": files, "mb": size / 1e6})
 
     def started(self, rules: Iterable[Rule]) -> float:
-        """Seconds of CPU of a run's own start, and of the programs that these rules need, one for each core."""
-        needed = {"run", *(name for rule in rules for name in _programs(rule))}
-        return sum(self.starts.get(name, 0.0) for name in needed)
+        """Seconds of CPU of a run's own start, and of the programs that these rules need besides, on two cores."""
+        return sum(self.starts.get(name, 0.0) for name in {"run", *(rule.action for rule in rules)})
 
 
 def measured(size: int, facts: Facts) -> dict[str, float]:
-    """How much of each unit a file has, as far as its facts tell."""
+    """How much of each unit a file has, as far as its facts tell; a `page` is each after the first."""
     frames = max(1, _number(facts, "frames"))
     pixels = min(_FAR, _number(facts, "width") * _number(facts, "height") * frames / 1e6)
     samples = max(1, _number(facts, "channels")) * max(1, -(-_number(facts, "bits") // 8))
     found = {
         "file": 1.0,
         "mb": size / 1e6,
-        "page": float(min(_FAR, max(1, _number(facts, "pages")))),
+        "page": float(min(_FAR, max(0, _number(facts, "pages") - 1))),
         "megapixel": pixels,
         "raw_mb": pixels * samples,
         "kword": _number(facts, "words") / 1000,
@@ -117,7 +116,7 @@ def _number(facts: Mapping[str, Fact], name: str) -> int:
     return max(0, found) if type(found) is int else 0
 
 
-def _names(action: str, facts: Facts) -> tuple[str, ...]:
+def names(action: str, facts: Facts) -> tuple[str, ...]:
     """The rows that fit an action on such a file, the most telling first."""
     if facts.get("encrypted") == "open" and action != "keep":
         return (f"{action} locked", "locked")
@@ -126,12 +125,6 @@ def _names(action: str, facts: Facts) -> tuple[str, ...]:
     if facts.get("claims_pdfa"):
         return (f"{action} claimed", action)
     return (action,)
-
-
-def _programs(rule: Rule) -> tuple[str, ...]:
-    """The resident programs that a rule asks, as far as its modules' names tell."""
-    checked = any(check.validator == "pdfa" for check in rule.checks)
-    return ((OFFICE,) if rule.action == OFFICE else ()) + (("pdfa",) if checked else ())
 
 
 def _sum(each: Coefficients, many: Mapping[str, float]) -> float:
