@@ -52,7 +52,8 @@ COLUMNS = {
     "object_path": "the source's logical path",
     "agents": "programs, libraries and our own modules that acted, each with its exact version",
     "objects": "the source, and with role `outcome` what was made or judged; `sha256` is null for what never came in",
-    "measures": "figures that an action or a validator took; values are decimal text",
+    "measures": "figures that an action or a validator took; of an ending also `cpu`, the CPU seconds of its job with all "
+    "programs and checks; values are decimal text",
     "schema_version": "raised when columns are added; the schema never changes otherwise",
 }
 TYPES = {

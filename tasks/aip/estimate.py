@@ -21,7 +21,7 @@ from tasks.premis.model import Fact, Facts
 
 TABLE = Path(__file__).with_name("costs.toml")
 Coefficients = Mapping[str, float]
-OFFICE = "office_to_pdfa"
+OFFICE, LOCKED, OTHER = "office_to_pdfa", "locked", "other"
 _FAR = 200_000  # pages, and megapixels: what a file says of itself need not be true
 
 
@@ -117,14 +117,16 @@ def _number(facts: Mapping[str, Fact], name: str) -> int:
 
 
 def names(action: str, facts: Facts) -> tuple[str, ...]:
-    """The rows that fit an action on such a file, the most telling first."""
-    if facts.get("encrypted") == "open" and action != "keep":
-        return (f"{action} locked", "locked")
+    """The rows that fit an action on such a file, the most telling first; `other` is the mean of all that convert."""
+    if action == "keep":
+        return (action,)
+    if facts.get("encrypted") == "open":
+        return (f"{action} locked", LOCKED)
     if action == OFFICE:
-        return (f"{action} {facts.get('kind', 'document')}", action)
+        return (f"{action} {facts.get('kind', 'document')}", action, OTHER)
     if facts.get("claims_pdfa"):
-        return (f"{action} claimed", action)
-    return (action,)
+        return (f"{action} claimed", action, OTHER)
+    return (action, OTHER)
 
 
 def _sum(each: Coefficients, many: Mapping[str, float]) -> float:
@@ -141,6 +143,6 @@ def load(text: str) -> Costs:
     """Costs out of TOML. Raises ValueError for a row that names no action of ours."""
     table: dict[str, Any] = tomllib.loads(text)
     starts, around, looked = (table.pop(name) for name in ("starts", "around", "looked"))
-    if wrong := [name for name in table if name.split()[0] not in {*modules.actions(), "locked"}]:
+    if wrong := [name for name in table if name.split()[0] not in {*modules.actions(), LOCKED, OTHER}]:
         raise ValueError(f"no such action: {', '.join(wrong)}")
     return Costs({name: Row(row["cpu_s"], row["bytes"]) for name, row in table.items()}, starts, around, looked)

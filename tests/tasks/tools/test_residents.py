@@ -39,6 +39,8 @@ OBEDIENT = textwrap.dedent(
         reply = {"ok": True, "served": served, "pid": os.getpid(), "uid": os.getuid(), "id": request.get("id")}
         if do == "sleep": time.sleep(60)
         if do == "nap": time.sleep(0.3)
+        if do == "spin":
+            while time.process_time() < 0.5: pass
         if do == "eat": kept = bytearray(400 << 20); time.sleep(60)
         if do == "segfault" or do == "segfault if used" and served > 1: os.kill(os.getpid(), signal.SIGSEGV)
         if do == "kill": os.kill(os.getpid(), signal.SIGKILL)
@@ -123,6 +125,12 @@ def pool(tmp_path: Path, obedient: Program, floor: Floor):
     with_pool = Residents(tmp_path / "work", cores=2, floor=floor)
     yield with_pool
     with_pool.close()
+
+
+def test_a_request_costs_what_the_program_used_meanwhile_and_not_what_it_used_before(pool, job):
+    spun, idle = ask(pool, job, "spin"), ask(pool, job)
+    assert spun.cpu_s > 0.3  # of the half second, its start took a little
+    assert idle.cpu_s < spun.cpu_s
 
 
 def test_one_program_answers_request_after_request_and_is_known_by_name_and_version(pool, job):
