@@ -1,20 +1,18 @@
-"""The coefficients of `tasks/aip/costs.toml`: `.venv/bin/python bench/costs.py HOME… > costs.toml`, after runs in them.
+"""The coefficients of `tasks/aip/costs.toml`: `.venv/bin/python bench/costs.py HOME… > costs.toml`.
 
 Each home is one that `bench/plan.py --keep` left: `spent.json` in it says what its run took as a whole. From the log:
 every ending with what its job spent and made, and the facts of its file. For each row non-negative weights are fitted
 by quasi-likelihood, and scaled so that they add up to what was measured of all files of the row, failures among them.
 
-The first requests to a resident program cost more than later ones, because it loads and compiles its own code; they do
-not take part, and what they cost beyond is a part of the program's start. What is left of whole runs is told by least
-squares as the start of a run, the start of the office and so much for each file; `LOOKED_S` in the environment says how
-much of the last is identification, as `bench/plan.py` prints it.
+What is left of whole runs is told by least squares as the start of a run, the start of the office (both load and
+compile their own code in the first requests) and so much for each file; `--looked` says how much of the last is
+identification.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
-import os
-import sys
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,12 +25,10 @@ from tasks.aip.estimate import measured, names
 from tasks.aip.ledger import facts_from
 from tasks.policy.apply import CPU
 from tasks.premis import log
-from tasks.premis.model import Event, EventType, Facts
+from tasks.premis.model import EventType, Facts
 
 FEWEST = 8
 """A row of its own needs so many files; fewer are part of the broader row."""
-WARM = 2
-"""So many requests to each program of a kind count as its first; there is one a core."""
 ROUNDS = 20_000
 POWER = 1.5
 """The variance grows with this power of what is expected: 1 would let a few great files decide, 2 the many small."""
@@ -49,7 +45,6 @@ class Job:
     facts: Facts
     cpu_s: float
     bytes: int
-    warm: bool = False
 
 
 def jobs(home: Path) -> list[Job]:
@@ -59,7 +54,6 @@ def jobs(home: Path) -> list[Job]:
     for e in events:
         if e.type is EventType.EXTRACTION and e.source:
             facts[e.source.path] = facts_from(e.detail) if not e.code else {}
-    seen: dict[str, int] = defaultdict(int)
     found = []
     for e in events:
         spent = next((float(m.value) for m in e.measures if m.name == CPU), None)
@@ -67,16 +61,8 @@ def jobs(home: Path) -> list[Job]:
             continue
         action = e.agents[0].name.removeprefix("perenne/")
         made = sum(o.size for o in e.objects if o.role == "outcome")
-        programs = ["pdfa", *([action] if action == estimate.OFFICE else [])] if _asks(e) else []
-        warm = any(seen[name] < 2 * WARM for name in programs)
-        for name in programs:
-            seen[name] += 1
-        found.append(Job(action, e.source.size, facts.get(e.source.path, {}), spent, made, warm))
+        found.append(Job(action, e.source.size, facts.get(e.source.path, {}), spent, made))
     return found
-
-
-def _asks(event: Event) -> bool:
-    return any(agent.name in ("veraPDF", "LibreOffice") for agent in event.agents) or event.rule.endswith(("2b", "2u"))
 
 
 def fitted(rows: Sequence[Mapping[str, float]], wanted: Sequence[float]) -> dict[str, float]:
@@ -102,11 +88,9 @@ def table(found: Sequence[Job]) -> dict[str, estimate.Row]:
             groups[name].append(job)
     rows = {}
     for name, some in sorted(groups.items()):
-        cold = [j for j in some if not j.warm]
-        if len(cold) >= (FEWEST if " " in name else 1):
-            cpu = fitted([measured(j.size, j.facts) for j in cold], [j.cpu_s for j in cold])
-            made = fitted([measured(j.size, j.facts) for j in some], [j.bytes for j in some])
-            rows[name] = estimate.Row(cpu, made)
+        if len(some) >= (FEWEST if " " in name else 1):
+            units = [measured(j.size, j.facts) for j in some]
+            rows[name] = estimate.Row(fitted(units, [j.cpu_s for j in some]), fitted(units, [j.bytes for j in some]))
     return rows
 
 
@@ -126,14 +110,18 @@ def rest(homes: Sequence[Path], found: Sequence[Sequence[Job]], rows: Mapping[st
 
 def main() -> None:
     """Print the table in TOML."""
-    homes = [Path(name) for name in sys.argv[1:]]
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("homes", nargs="+", type=Path)
+    parser.add_argument("--looked", type=float, metavar="SECONDS", help="of CPU to identify one file; default: half")
+    given = parser.parse_args()
+    homes: list[Path] = given.homes
     found = [jobs(home) for home in homes]
     rows = table([job for some in found for job in some])
     left = rest(homes, found, rows)
     print(f"# Written by bench/costs.py from {sum(map(len, found))} jobs of {len(homes)} runs.")
     print("# Seconds of CPU and bytes of products for each unit of a file, as `measured` in estimate.py has them.\n")
     print(f"[starts]\nrun = {left['run']:.3g}\n{estimate.OFFICE} = {left[estimate.OFFICE]:.3g}\n")
-    looked = float(os.environ.get("LOOKED_S", left["file"] / 2))
+    looked = left["file"] / 2 if given.looked is None else given.looked
     print(f"[looked]\nfile = {looked:.3g}\n\n[around]\nfile = {left['file'] - looked:.3g}")
     for name, row in rows.items():
         print(f'\n["{name}"]' if " " in name else f"\n[{name}]")
