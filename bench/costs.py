@@ -4,9 +4,8 @@ Each home is one that `bench/plan.py --keep` left: `spent.json` in it says what 
 every ending with what its job spent and made, and the facts of its file. For each row non-negative weights are fitted
 by quasi-likelihood, and scaled so that they add up to what was measured of all files of the row, failures among them.
 
-What is left of whole runs is told by least squares as the start of a run, the start of the office (both load and
-compile their own code in the first requests) and so much for each file; `--looked` says how much of the last is
-identification.
+What whole runs took besides their jobs is told by least squares as the start of a run, the start of the office, and so
+much for each file; `--looked` says how much of the last is identification.
 """
 
 from __future__ import annotations
@@ -94,13 +93,12 @@ def table(found: Sequence[Job]) -> dict[str, estimate.Row]:
     return rows
 
 
-def rest(homes: Sequence[Path], found: Sequence[Sequence[Job]], rows: Mapping[str, estimate.Row]) -> dict[str, float]:
+def rest(homes: Sequence[Path], found: Sequence[Sequence[Job]]) -> dict[str, float]:
     """CPU seconds of a run, of its office and of each file, by least squares over what is left of whole runs."""
-    costs = estimate.Costs(rows, {}, {}, {})
     left, x = [], []
     for home, some in zip(homes, found, strict=True):
         told = json.loads((home / "spent.json").read_text())
-        left.append(told["cpu_s"] - sum(costs.of(j.action, j.size, j.facts).cpu_s for j in some))
+        left.append(told["cpu_s"] - sum(j.cpu_s for j in some))
         x.append([1.0, float(any(j.action == estimate.OFFICE for j in some)), float(told["files"])])
     # Of runs of very different length the share that is wrong counts, not the seconds.
     scale = np.array([1 / max(1.0, one) for one in left])
@@ -117,7 +115,7 @@ def main() -> None:
     homes: list[Path] = given.homes
     found = [jobs(home) for home in homes]
     rows = table([job for some in found for job in some])
-    left = rest(homes, found, rows)
+    left = rest(homes, found)
     print(f"# Written by bench/costs.py from {sum(map(len, found))} jobs of {len(homes)} runs.")
     print("# Seconds of CPU and bytes of products for each unit of a file, as `measured` in estimate.py has them.\n")
     print(f"[starts]\nrun = {left['run']:.3g}\n{estimate.OFFICE} = {left[estimate.OFFICE]:.3g}\n")
