@@ -70,6 +70,7 @@ def migrate(
     which: Scope = Scope.CHANGED,
     rules: list[str] | None = None,
     paths: list[str] | None = None,
+    codes: list[str] | None = None,
     night: bool = False,
 ) -> State:
     """Bring AIPs to the state their policy asks for; only what is new, changed or asked for is done."""
@@ -82,7 +83,7 @@ def migrate(
         raise NotFit([Finding("sealed code", False, f"{name}: {why}") for name, why in door.unloaded.items()])
     if lacking := [layer for layer in door.layers if layer.startswith("missing")]:
         get_run_logger().warning("The sandbox of this machine lacks something. %s", ", ".join(lacking))
-    choice = Choice(which, tuple(rules or ()), tuple(paths or ()))
+    choice = Choice(which, tuple(rules or ()), tuple(paths or ()), tuple(codes or ()))
     waiting = deque(dict.fromkeys(map(uuid.UUID, aips)))
     done, budget = Migrated((), 0, ()), Budget(home)
     live = artifacts.ProgressArtifact()

@@ -72,13 +72,20 @@ def reprocess_named(
     which: Scope = Scope.CHANGED,
     rules: list[str] | None = None,
     paths: list[str] | None = None,
+    codes: list[str] | None = None,
 ) -> State:
     """What `perenne reprocess AIP…` starts."""
-    return again(aips, reason, policy, which, rules, paths)
+    return again(aips, reason, policy, which, rules, paths, codes)
 
 
 def again(
-    aips: list[str], reason: str, policy: str, which: Scope, rules: list[str] | None, paths: list[str] | None
+    aips: list[str],
+    reason: str,
+    policy: str,
+    which: Scope,
+    rules: list[str] | None,
+    paths: list[str] | None,
+    codes: list[str] | None = None,
 ) -> State:
     """Reprocess AIPs that answer to their id, the start of it, or their batch's name."""
     home = the_home().prepare()
@@ -91,6 +98,6 @@ def again(
     except UnknownAip as e:
         return states.stopped(str(e))
     state = migrate(
-        [str(a) for a in found], list(found.values()), policy, reason, which, rules, paths, return_state=True
+        [str(a) for a in found], list(found.values()), policy, reason, which, rules, paths, codes, return_state=True
     )
     return close(state, [], new=0, night=False)

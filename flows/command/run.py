@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from flows.command import plan as planning
 from flows.command import progress as progressing
 from flows.command import result, show, stack
 from flows.command.ending import Ending
@@ -78,28 +79,34 @@ def reprocess(
     aips: Annotated[list[str], typer.Argument(metavar="AIP…", help="Ids, starts of ids, or batch names.")],
     reason: Annotated[str, typer.Option(help="One sentence for the log: why now?")],
     policy: Policy = "",
-    which: Annotated[
-        Scope, typer.Option(help="Which files besides those that are new or whose rule changed.")
-    ] = Scope.CHANGED,
-    rule: Annotated[list[str] | None, typer.Option(help="Only this rule; may be given again.")] = None,
-    path: Annotated[list[str] | None, typer.Option(help="Only this file, folder or glob; may be given again.")] = None,
+    which: planning.Which = Scope.CHANGED,
+    rule: planning.Rules = None,
+    path: planning.Paths = None,
+    code: planning.Codes = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be done; write nothing.")] = False,
     json: Json = False,
 ) -> None:
     """Bring AIPs to today's rules: adds a version, removes nothing.
 
-    Example: perenne reprocess văn-bản-2003 --reason "new fonts installed" --rule word-2b
+    Examples:
+      perenne reprocess văn-bản-2003 --reason "new fonts installed" --rule word-2b
+      perenne reprocess văn-bản-2003 --reason "veraPDF was mended" --code pdfa-invalid --dry-run
     """
     home = _ready(policy)
     found = find_aips(home, aips)
     policy = policy or home.settings().policy
-    rules = {r.id for r in load(find(policy, home)).rules}
-    if unknown := [r for r in rule or [] if r not in rules]:
-        raise typer.BadParameter(f"policy {policy} has no rule {', '.join(unknown)}; see perenne policy show")
+    law = load(find(policy, home))
+    choice = planning.chosen(law, which, rule, path, code)
+    if dry_run or not json:
+        plan = planning.of_aips(home, aips, law, choice, identify=dry_run)
+        planning.answer([plan]) if json else planning.tell(plan)
+    if dry_run:
+        return
 
     def start() -> State:
         from flows import reprocess as flows
 
-        return flows.reprocess_named(aips, reason, policy, which, rule, path, return_state=True)
+        return flows.reprocess_named(aips, reason, policy, which, rule, path, code, return_state=True)
 
     _finish(home, start, _title(list(found.values()), policy), progressing.STAGES[1:], json=json)
 

@@ -121,12 +121,14 @@ def _lines(text: str, width: int) -> list[str]:
     return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False) or [""]
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> Iterator[str]:
+def table(
+    head: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1, last_left: bool = False
+) -> Iterator[str]:
     """Lines of a table: the first `left` columns are words, the others numbers, each as wide as its widest cell."""
     cells = [head, *rows]
     widths = [max(cell_len(row[number]) for row in cells) for number in range(len(head))]
     for row in cells:
-        told = [padded(cell, widths[n], right=n >= left) for n, cell in enumerate(row)]
+        told = [padded(cell, widths[n], right=left <= n < len(row) - last_left) for n, cell in enumerate(row)]
         yield "   ".join(told).rstrip()
 
 

@@ -190,10 +190,20 @@ def _keeps(rule: Rule) -> bool:
 
 
 def look_again(
-    home: Home, door: Door, store: Store, aips: Iterable[uuid.UUID], policy: Policy, choice: Choice, costs: Costs
+    home: Home,
+    door: Door,
+    store: Store,
+    aips: Iterable[uuid.UUID],
+    policy: Policy,
+    choice: Choice,
+    costs: Costs,
+    *,
+    identify: bool = True,
 ) -> Plan:
     """What a run would do with AIPs that are stored: what the log does not know of them is found out in sealed jobs.
 
+    Without `identify` everything that the log knows is believed, and a file that it does not know is left out: for who
+    is told right before the run, which finds it out itself.
     Nothing is recorded. Raises StoreBroken and LogError; Trouble for what ends a run; what the store has not is passed
     over.
     """
@@ -203,9 +213,10 @@ def look_again(
         if ledger is None:
             continue
         batches.setdefault(ledger.about.batch)
-        known = recalled(ledger, choice)
+        known = recalled(ledger, choice if identify else Choice())
         unknown = [original for original in ledger.originals if original[0].path not in known]
-        known |= looked_into(unknown, aip, door)
+        if identify:
+            known |= looked_into(unknown, aip, door)
         tally.add(ledger, known, ledger.about.languages or home.settings().languages, unknown)
     return tally.plan(", ".join(batches))
 

@@ -13,10 +13,9 @@ DIGEST = 8
 
 def told(event: Event) -> str:
     """The act's particulars: what was stored, found, made, checked; with its code's message where it has one."""
-    parts = [f"{event.rule}:" if event.rule else "", _particulars(event)]
-    if event.code in codes.CODES:
-        parts.append(codes.message(event.code, event.detail))
-    return " ".join(filter(None, parts))
+    message = codes.message(event.code, event.detail) if event.code in codes.CODES else ""
+    told = ". ".join(filter(None, (_particulars(event), message)))
+    return f"{event.rule}: {told}" if event.rule else told
 
 
 def agents(event: Event) -> str:
