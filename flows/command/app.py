@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from flows.command import ask, plan, run, show, status, story, up
+from flows.command import ask, doctor, plan, run, show, status, story, up
 from flows.command.exits import Exit
 from flows.command.stack import StackError
 from tasks.aip.find import UnknownAip
@@ -49,7 +49,7 @@ def _speak(
         speak(the_home().settings().lang)
 
 
-for family in (run, plan, status, story, up, ask):
+for family in (run, plan, status, story, up, ask, doctor):
     family.add(cli)
 
 
@@ -92,14 +92,6 @@ def _say(error: Exception | str, code: Exit) -> int:
 
 
 def _not_fit(error: NotFit) -> int:
-    for finding in error.findings:
-        sys.stderr.write(f"✕ {finding.name:14} {finding.told}\n")
-    packages = sorted({p for f in error.findings for p in f.packages})
     if error.trouble:
         return _say(stop(error, the_home()).message, Exit.MACHINE)
-    sys.stderr.write("\nNot fit yet. No file was touched.\n")
-    if packages:
-        sys.stderr.write(
-            f"  sudo apt-get install -y --no-install-recommends {' '.join(packages)}\n  or: make install\n"
-        )
-    return Exit.MACHINE
+    return _say("\n".join(doctor.refusal(error.findings)), Exit.MACHINE)

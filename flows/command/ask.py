@@ -1,4 +1,4 @@
-"""The verbs that only read: export, policy show, doctor. No Prefect, no server."""
+"""The verbs that only read and need no module of their own: export, policy show. No Prefect, no server."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ from tasks.policy.load import find, load
 from tasks.policy.rules import Policy, Rule
 from tasks.store.export import export as export_version
 from tasks.store.ocfl import Store
-from tasks.tools import machine
-from tasks.tools.shared import shared
 
 Json = Annotated[bool, typer.Option("--json", help="Answer in JSON on stdout.")]
 Aip = Annotated[str, typer.Argument(metavar="AIP", help="Its id, the start of it, or its batch's name.")]
@@ -25,7 +23,6 @@ Aip = Annotated[str, typer.Argument(metavar="AIP", help="Its id, the start of it
 def add(cli: typer.Typer) -> None:
     """Add this family's verbs."""
     cli.command()(export)
-    cli.command()(doctor)
     policy = typer.Typer(help="Look at the rules.", no_args_is_help=True, rich_markup_mode=None)
     policy.command("show")(policy_show)
     policy.callback()(lambda: None)
@@ -111,21 +108,3 @@ def _rule_json(rule: Rule) -> dict[str, Any]:
         "because": rule.because,
         "digest": rule.digest,
     }
-
-
-def doctor(json: Json = False) -> None:
-    """Whether this machine can do a run, and the one command that mends it.
-
-    Example: perenne doctor
-    """
-    home = the_home().prepare()
-    findings = machine.examine(home)
-    if all(f.good for f in findings if f.name in ("bubblewrap", "packages")):
-        findings.insert(0, machine.sandbox(shared(home.work)))
-    if json:
-        show.answer([f.as_json() for f in findings])
-    else:
-        for f in sorted(findings, key=lambda f: not f.good):
-            show.say(f"{'✓' if f.good else '✕'} {f.name:14} {f.told}")
-    if not all(f.good for f in findings):
-        raise machine.NotFit(findings)
