@@ -21,7 +21,8 @@ OFFICE_PARTS = {
 }
 """Part of LibreOffice → the text that says what its absence means. The package is `libreoffice-PART`."""
 REGISTRIES = ("share/.registry", "share/registry")
-"""Where LibreOffice lists its parts, below its own folder: Debian's way, and that of others."""
+"""Where LibreOffice lists its parts, below its own folder. Debian has both: the second leads to /etc, where a removed
+package may leave its file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +138,7 @@ def office_parts(program: str) -> tuple[list[str], list[Finding]]:
     registries = [folder / name for name in REGISTRIES if (folder / name).is_dir()]
     if not registries:  # a LibreOffice of another make, with all of it in one piece
         return [], []
-    there = {path.stem for registry in registries for path in registry.glob("*.xcd")}
+    there = set.intersection(*({path.stem for path in registry.glob("*.xcd")} for registry in registries))
     lacking = [
         Finding("LibreOffice", False, text("doctor-missing", what=part), (f"libreoffice-{part}",), means=text(means))
         for part, means in OFFICE_PARTS.items()
