@@ -7,7 +7,9 @@ PYTHON = $$(for p in python3.11 python3 /usr/bin/python3; do \
 	"$$p" -c 'import sys; raise SystemExit(sys.version_info[:2] != (3, 11))' 2>/dev/null && { command -v "$$p"; break; }; done)
 BIN = .venv/bin
 # What the tests need besides: git applies the diff of docs/new-path.md, pgrep looks for orphans, zip packs.
-TEST_PACKAGES = git procps strace zip
+TEST_PACKAGES = git procps strace zip $(BENCH_PACKAGES)
+# What the plain script runs that we do not.
+BENCH_PACKAGES = file imagemagick libtiff-tools
 # Many tests wait for servers and tools: one more at a time than there are cores, and no more than memory holds.
 AT_ONCE = -n $$(n=$$(($$(nproc) + 1)); [ $$n -lt 8 ] && echo $$n || echo 8) --dist worksteal
 PACKAGES = $$(sed 's/\#.*//' packages.txt)
@@ -50,7 +52,10 @@ doctor: install
 docs: install
 	$(BIN)/python docs/make.py
 
+## bench: a batch (BATCH=/any/folder) through the pipeline, the plain script and the bare tools, and where the time goes
+bench: PACKAGES += $(BENCH_PACKAGES)
 bench: install
+	$(BIN)/python bench/compare.py --parts $(or $(BATCH),fixtures/formats) || [ $$? = 1 ]
 	$(BIN)/python bench/throughput.py $(or $(BATCH),fixtures/formats)
 
 install: .packages .venv/.done
@@ -75,6 +80,7 @@ install-tests: install .venv-ocfl/.done
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --require-hashes --only-binary :all: -r requirements.lock
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	$(BIN)/python -m tasks.tools.resident.judge
+	$(BIN)/python -m flows.command.blank
 	@touch $@
 
 # ocfl-py, the independent validator, brings a package that hides our tests: a place of its own.

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from flows.command import show
+from flows.command import blank, show
 from flows.command.history import set_aside_damaged
 from tasks.config.home import Home
 from tasks.report.stops import temporary
@@ -188,12 +188,16 @@ def _start(home: Home, users: Path, wanted: int) -> Address:
     if aside := set_aside_damaged(home.prefect / "prefect.db"):
         _say(f"The history of runs was damaged and is now {aside}; a new one begins. Store and log are not concerned.")
     log = home.prefect / "server.log"
+    ready = blank.lay(home.prefect / "prefect.db")
     for _ in range(_STARTS):
         port = _free(wanted)
         if port != wanted != 0:
             _say(f"Port {wanted} is taken by another program; Prefect's server is at {port} this time.")
         command = prefect("server", "start", "--host", "127.0.0.1", "--port", str(port))
-        guard = service.shared(command, users=users, env={**os.environ, **environment(home, port)}, log=log, cwd=ROOT)
+        env = {**os.environ, **environment(home, port)}
+        if ready:
+            env["PREFECT_API_DATABASE_MIGRATE_ON_START"] = "false"
+        guard = service.shared(command, users=users, env=env, log=log, cwd=ROOT)
         if _ready(guard, users, port):
             _write(home.prefect / "server.json", {"port": port, "home": str(home.root), "guard": guard.pid})
             return Address(port, started=True)
