@@ -27,6 +27,7 @@ from tasks.tools.kernel import landlock_abi
 from tasks.tools.residents import Answer
 from tasks.tools.room import full
 from tasks.tools.sandbox import Outcome
+from tasks.tools.verdicts import Verdicts
 from tasks.tools.wire import Bound, Order
 from tasks.tools.words import size
 
@@ -86,6 +87,7 @@ class Job:
         self._acting: list[dict[Agent, None]] = []
         self._runs: list[Run] = []
         self._bound: dict[str, tuple[Bound, Path]] = {}
+        self._verdicts = Verdicts()
         for name, mode in (("in", 0o755), ("out", 0o700)):
             (folder / name).mkdir()
             (folder / name).chmod(mode)
@@ -234,14 +236,17 @@ class Job:
     def ask(self, resident: str, request: Mapping[str, Json]) -> dict[str, Any]:
         """Send one request to a resident program ("office", "verapdf", "siegfried") and return its reply.
 
-        Names in the request are relative to the job's folder. Raises Trouble.
+        Names in the request are relative to the job's folder. A judge is asked but once about the same bytes.
+        Raises Trouble.
         """
         named = request.get("files")
         for name in named if isinstance(named, list | tuple) else ():
             if name in self._bound:  # residents copy from the job's folder, so it must be there
                 self._copy_bound(str(name))
+        question = self._verdicts.question(resident, request, self.open)
+        known = self._verdicts.said(question)
         try:
-            answer = self._runner.ask(resident, self, request)
+            answer = known or self._runner.ask(resident, self, request)
         except Trouble as trouble:
             for agent in trouble.agents:
                 self.used(agent)
@@ -251,9 +256,11 @@ class Job:
             self.used(agent)
         self._held_by()
         self._believe()
-        said = hashlib.sha256(answer.stderr_tail.encode()).hexdigest()
-        self._runs.append(Run(resident, answer.seconds, answer.cpu_s, said, answer.stderr_tail[-_TAIL_CHARACTERS:]))
-        return answer.reply
+        if known is None:
+            said = hashlib.sha256(answer.stderr_tail.encode()).hexdigest()
+            self._runs.append(Run(resident, answer.seconds, answer.cpu_s, said, answer.stderr_tail[-_TAIL_CHARACTERS:]))
+            self._verdicts.keep(question, answer)
+        return dict(answer.reply)
 
     # --- the rest --------------------------------------------------------------------------------------------------
 

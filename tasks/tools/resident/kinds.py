@@ -62,6 +62,8 @@ class Options:
         return cls(verapdf_jar=Path(jar)) if jar else cls()
 
 
+JUDGES = frozenset({"verapdf"})
+"""The kinds that make nothing: what they say of the same bytes is the same."""
 TOOLS: Mapping[str, str] = {"office": "LibreOffice", "verapdf": "veraPDF", "siegfried": "Siegfried"}
 """The kinds, and what each is called before people."""
 
