@@ -37,6 +37,8 @@ def main(arguments: list[str]) -> int:
     stopping: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _: stopping.append(number))
     signal.signal(signal.SIGINT, lambda number, _: stopping.append(number))
+    ends = select.poll()
+    ends.register(os.pidfd_open(child), select.POLLIN)
     while True:
         ended, status = os.waitpid(child, os.WNOHANG)
         if ended:
@@ -45,7 +47,7 @@ def main(arguments: list[str]) -> int:
         if stopping or not wanted(child):
             _stop(child, patient=bool(stopping) or kind == "--users")
             return 0
-        time.sleep(POLL_S)
+        ends.poll(POLL_S * 1000)  # at once when the child ends
         _reap(except_pid=child)
 
 

@@ -243,7 +243,7 @@ class Job:
         for name in named if isinstance(named, list | tuple) else ():
             if name in self._bound:  # residents copy from the job's folder, so it must be there
                 self._copy_bound(str(name))
-        question = self._verdicts.question(resident, request, self.open)
+        question = self._verdicts.question(resident, request, self.digest)
         known = self._verdicts.said(question)
         try:
             answer = known or self._runner.ask(resident, self, request)

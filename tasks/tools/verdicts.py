@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping
-from typing import BinaryIO
 
 from tasks.tools.answers import Json
 from tasks.tools.resident.kinds import JUDGES
@@ -21,8 +19,10 @@ class Verdicts:
     def __init__(self) -> None:
         self._said: dict[Question, Answer] = {}
 
-    def question(self, kind: str, request: Mapping[str, Json], opened: Callable[[str], BinaryIO]) -> Question | None:
-        """A request as a question; None where the program also makes things. Raises Trouble like `opened`.
+    def question(
+        self, kind: str, request: Mapping[str, Json], digest: Callable[[str], tuple[int, str]]
+    ) -> Question | None:
+        """A request as a question; None where the program also makes things. Raises Trouble like `digest`.
 
         To be taken right before the program gets its copies, while no process of the job runs: then the bytes that were
         digested are those that it sees.
@@ -30,11 +30,7 @@ class Verdicts:
         named = request.get("files")
         if kind not in JUDGES or not isinstance(named, list | tuple):
             return None
-        digests = []
-        for name in named:
-            with opened(str(name)) as file:
-                digests.append(hashlib.file_digest(file, "sha256").hexdigest())
-        return (kind, json.dumps(request, sort_keys=True), *digests)
+        return (kind, json.dumps(request, sort_keys=True), *(digest(str(name))[1] for name in named))
 
     def said(self, question: Question | None) -> Answer | None:
         """The answer that was given, if any."""
