@@ -21,7 +21,7 @@ from tasks.report.stops import is_the_machines, stop
 from tasks.sip.batch import BatchError
 from tasks.store.errors import StoreError
 from tasks.tools.machine import NotFit
-from tasks.words import Language, speak
+from tasks.words import Language, speak, text
 
 cli = typer.Typer(
     name="perenne",
@@ -67,7 +67,7 @@ def app() -> int:
         why = stop(e, the_home())
         return _say(f"✕ {why.code}  {why.message}" if why.code else why.message, _exit(why.code))
     except KeyboardInterrupt:
-        sys.stderr.write("Stopped. The same command goes on from here.\n")
+        sys.stderr.write(f"{text('stopped-here')}\n")
         return Exit.INTERRUPTED
     return Exit.GOOD
 

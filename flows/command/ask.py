@@ -8,13 +8,13 @@ from typing import Annotated, Any
 import typer
 
 from flows.command import show
-from tasks import words
 from tasks.aip.find import find_aip
 from tasks.config.home import home as the_home
 from tasks.policy.load import find, load
 from tasks.policy.rules import Policy, Rule
 from tasks.store.export import export as export_version
 from tasks.store.ocfl import Store
+from tasks.words import text
 
 Json = Annotated[bool, typer.Option("--json", help="Answer in JSON on stdout.")]
 Aip = Annotated[str, typer.Argument(metavar="AIP", help="Its id, the start of it, or its batch's name.")]
@@ -46,16 +46,16 @@ def export(
     assert inventory is not None  # find_aip names only what the store holds
     number = version or inventory.head
     if not 1 <= number <= inventory.head:
-        raise typer.BadParameter(f"there is no version {number}; the head is {inventory.head}")
+        raise typer.BadParameter(text("use-no-version", version=number, head=inventory.head))
     if target.exists() and not target.is_dir():
-        raise typer.BadParameter(f"{target} is not a folder")
+        raise typer.BadParameter(text("use-not-a-folder", path=target))
     if target.exists() and any(target.iterdir()):
-        raise typer.BadParameter(f"{target} is not empty")
+        raise typer.BadParameter(text("use-not-empty", path=target))
     count = export_version(store, found, number, target)
     if json:
         show.answer({"aip": str(found), "version": number, "files": count, "target": str(target)})
     else:
-        show.say(words.text("files-of-version", n=count, version=number, target=target))
+        show.say(text("files-of-version", n=count, version=number, target=target))
 
 
 def policy_show(name: Annotated[str, typer.Argument(help="A policy's name or file.")] = "", json: Json = False) -> None:

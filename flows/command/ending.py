@@ -109,7 +109,7 @@ class Ending:
         """Prefect waits for its server for ever; we do not. What is in hand may end, and a kill loses nothing."""
         if not self._over.is_set():
             board.stop.set()
-            _say("Prefect's server has gone. What was done is safe; the same command goes on from there.")
+            _say(text("server-gone-go-on"))
             if not self._over.wait(_GRACE_S):
                 os._exit(Exit.INTERRUPTED)
 

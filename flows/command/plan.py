@@ -26,7 +26,7 @@ from tasks.sip.refusal import Refused
 from tasks.tools import shared
 from tasks.tools.door import Door
 from tasks.tools.machine import fit
-from tasks.words import text
+from tasks.words import listed, text
 
 Which = Annotated[Scope, typer.Option(help="Which files besides those that are new or whose rule changed.")]
 Rules = Annotated[list[str] | None, typer.Option("--rule", help="Only this rule; may be given again.")]
@@ -84,10 +84,10 @@ def chosen(
     """What was asked for. Raises BadParameter for a rule that the policy has not, and for what is no code."""
     known = {r.id for r in law.rules}
     if unknown := [r for r in rules or () if r not in known]:
-        raise typer.BadParameter(f"policy {law.id} has no rule {', '.join(unknown)}; see perenne policy show")
+        raise typer.BadParameter(text("use-no-rule", policy=law.id, names=listed(unknown)))
     for name, near in codes.unknown(code or ()).items():
-        like = f" Did you mean {' or '.join(near)}?" if near else ""
-        raise typer.BadParameter(f"there is no code {name}.{like} docs/codes.md lists them")
+        told = text("use-no-code-near", name=name, near=listed(near)) if near else text("use-no-code", name=name)
+        raise typer.BadParameter(told)
     return Choice(which, tuple(rules or ()), tuple(paths or ()), tuple(code or ()))
 
 

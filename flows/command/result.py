@@ -99,23 +99,19 @@ def refusals(refused: Sequence[Refused]) -> None:
 def _where(home: Home, summaries: Sequence[Summary]) -> None:
     for s in summaries:
         if s.supplement and s.supplement.now:
-            _labelled("label-supplement", f"{show.one_line(s.batch)}: {show.one_line(phrases.supplement(s))}")
+            show.labelled(text("label-supplement"), f"{show.one_line(s.batch)}: {show.one_line(phrases.supplement(s))}")
     for s in summaries[:SHOWN]:
-        _labelled("label-originals", text("masters-in-version", safe=phrases.safety(s), version=s.version))
-        _labelled("label-report", _homely(home.reports / f"{s.aip}.html"))
+        show.labelled(text("label-originals"), text("masters-in-version", safe=phrases.safety(s), version=s.version))
+        show.labelled(text("label-report"), _homely(home.reports / f"{s.aip}.html"))
     if len(summaries) > SHOWN:
-        _labelled("label-report", _homely(home.reports / "index.html"))
+        show.labelled(text("label-report"), _homely(home.reports / "index.html"))
     if open_ := [s for s in summaries if s.needing]:
-        _labelled("label-look", status_of(open_))
+        show.labelled(text("label-look"), status_of(open_))
 
 
 def status_of(summaries: Sequence[Summary]) -> str:
     """The command that shows all of it."""
     return f"perenne status {show.shell(summaries[0].batch)}" if len(summaries) == 1 else "perenne status"
-
-
-def _labelled(label: str, told: str) -> None:
-    show.paragraph(told, indent=12, first=show.padded(text(label), 12))
 
 
 def _homely(path: Path) -> str:

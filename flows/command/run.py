@@ -60,7 +60,7 @@ def run(
     Example: perenne run /deliveries/văn-bản-2003
     """
     if (policy or reason) and not batches:
-        raise typer.BadParameter("--policy and --reason go with the name of a batch; a night follows perenne.toml")
+        raise typer.BadParameter(text("use-night-options"))
     home = _ready(policy)
     wanted = [as_told(named(name, home).path) for name in batches or []]
     policy = policy or home.settings().policy
@@ -213,10 +213,7 @@ def _heard(home: Home, start: Callable[[], State]) -> State:
         return state
     except PrefectHTTPStatusError as error:
         stack.check_disk(home)
-        log = home.prefect / "server.log"
-        raise stack.StackError(
-            f"Prefect's server does not take what it is told. Its last words are in {log}."
-        ) from error
+        raise stack.StackError(text("server-refuses", log=home.prefect / "server.log")) from error
 
 
 def _code(state: State, summaries: tuple[Summary, ...]) -> int:

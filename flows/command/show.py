@@ -21,6 +21,7 @@ from tasks.report.summary import ASCII, SHAPES, Row
 COLOURS = {Ending.DONE: "32", Ending.KEPT: "90", Ending.HELD: "33", Ending.FAILED: "31", Ending.WAITING: "90"}
 COLOUR = re.compile("\x1b\\[(?:0|1|3[123]|90)m")
 _TYPED = re.compile(r"[\w@%+=:,./-]+")
+LABEL = 12
 NARROWEST, WIDEST, WIDE = 60, 140, 110
 """Columns that are made use of, and from how many on a fault's message stands beside its name."""
 
@@ -119,6 +120,11 @@ def _lines(text: str, width: int) -> list[str]:
     if not sys.stdout.isatty():
         return [text]
     return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False) or [""]
+
+
+def labelled(label: str, told: str) -> None:
+    """A line of what is where: the label first, all of one width."""
+    paragraph(told, indent=LABEL, first=padded(label, LABEL))
 
 
 def table(

@@ -23,6 +23,7 @@ from tasks.config.home import Home
 from tasks.report.stops import temporary
 from tasks.store import disk
 from tasks.tools import service
+from tasks.words import text
 
 ROOT = Path(__file__).resolve().parents[2]
 """The checkout; Perenne is installed editable from it."""
@@ -97,7 +98,7 @@ def again(home: Home, address: Address) -> None:
         fcntl.flock(start, fcntl.LOCK_EX)
         now = _running(home) or _start(home, home.prefect / "users.lock", address.port)
     if now.port != address.port:
-        raise StackError(f"Prefect's server was at port {address.port}; now it is at {now.port}.")
+        raise StackError(text("server-moved", before=str(address.port), now=str(now.port)))
 
 
 def listens(address: Address) -> bool:
@@ -172,7 +173,7 @@ def _running(home: Home) -> Address | None:
         if _healthy(port):
             return Address(port, started=False)
         if time.monotonic() > end:
-            raise StackError(f"Prefect's server, process {guard}, listens at port {port} and does not answer.")
+            raise StackError(text("server-silent", pid=str(guard), port=str(port)))
     return None
 
 
@@ -186,13 +187,13 @@ def _healthy(port: int) -> bool:
 
 def _start(home: Home, users: Path, wanted: int) -> Address:
     if aside := set_aside_damaged(home.prefect / "prefect.db"):
-        _say(f"The history of runs was damaged and is now {aside}; a new one begins. Store and log are not concerned.")
+        _say(text("history-damaged", aside=aside))
     log = home.prefect / "server.log"
     ready = blank.lay(home.prefect / "prefect.db")
     for _ in range(_STARTS):
         port = _free(wanted)
         if port != wanted != 0:
-            _say(f"Port {wanted} is taken by another program; Prefect's server is at {port} this time.")
+            _say(text("port-taken-server", port=str(wanted), now=str(port)))
         command = prefect("server", "start", "--host", "127.0.0.1", "--port", str(port))
         env = {**os.environ, **environment(home, port)}
         if ready:
@@ -206,7 +207,7 @@ def _start(home: Home, users: Path, wanted: int) -> Address:
         if _is_free(port):  # else another home's server was faster: its start takes seconds
             break
     check_disk(home)
-    raise StackError(f"Prefect's server did not start. Its last words are in {log}.")
+    raise StackError(text("server-did-not-start", log=log))
 
 
 def _ready(guard: service.Service, users: Path, port: int) -> bool:

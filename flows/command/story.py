@@ -56,7 +56,7 @@ def _logical(home: Home, aips: Sequence[UUID], file: str) -> tuple[UUID, str]:
     for path, aip in sorted(seen):
         if unicodedata.normalize("NFC", path) in (wanted, ORIGINALS + wanted):
             return aip, path
-    raise typer.BadParameter(f"the log knows no file {file!r} in this AIP")
+    raise typer.BadParameter(text("use-no-file", name=repr(file)))
 
 
 def _told(name: str, events: Sequence[Event]) -> None:

@@ -25,7 +25,7 @@ from flows.command.stack import ROOT, Address, StackError
 from tasks.config.home import Home
 from tasks.config.home import home as the_home
 from tasks.tools import service
-from tasks.tools.words import moment
+from tasks.words import moment, text
 
 _LOG = logging.getLogger(__name__)
 WORKER_STOP_S, LOOK_S = 15.0, 2.0
@@ -55,7 +55,7 @@ def up() -> None:
             _tell(home, address)
             _stay(over, home, address, worker)
         finally:
-            show.say("Stopping …")
+            show.say(text("up-stops"))
             with _server_may_be_gone():
                 runs.cancel_all(WORKER_STOP_S)
             worker.end()
@@ -76,7 +76,7 @@ def _prepare(home: Home, address: Address) -> None:
     except Exception as e:
         if stack.listens(address):
             raise
-        raise StackError(f"Prefect's server has gone. Its last words are in {home.prefect / 'server.log'}.") from e
+        raise StackError(text("server-gone", log=home.prefect / "server.log")) from e
 
 
 def _stay(over: threading.Event, home: Home, address: Address, worker: _Worker) -> None:
@@ -103,11 +103,9 @@ def _start_again(home: Home, address: Address, starts: deque[float]) -> None:
     Raises StackError.
     """
     if len(starts) == SERVER_STARTS and time.monotonic() - starts[0] < STARTS_WITHIN_S:
-        raise StackError(
-            f"Prefect's server has gone {SERVER_STARTS + 1} times. Its last words are in prefect/server.log."
-        )
+        raise StackError(text("server-gone-often", count=SERVER_STARTS + 1, log=home.prefect / "server.log"))
     starts.append(time.monotonic())
-    show.say("Prefect's server has gone; it is started again.")
+    show.say(text("server-again"))
     stack.again(home, address)
 
 
@@ -128,9 +126,10 @@ def _alone(home: Home) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             lock.seek(0)
-            raise StackError(f"`perenne up` already runs for {home.root} ({lock.read() or 'starting'}).") from None
+            who = lock.read() or text("up-starting")
+            raise StackError(text("up-runs-already", home=home.root, who=who)) from None
         lock.truncate(0)
-        lock.write(f"process {os.getpid()}, since {moment(datetime.now(UTC))}")
+        lock.write(text("up-process", pid=str(os.getpid()), moment=moment(datetime.now(UTC))))
         lock.flush()
         yield
 
@@ -143,7 +142,7 @@ def _refresh(home: Home, address: Address, *, anew: bool) -> None:
             stack.pool(home, address)
         stack.deploy(home, address)
     except StackError as e:
-        show.say(f"The forms still show what there was: {e}")  # the night goes on all the same
+        show.say(text("forms-old", why=e))  # the night goes on all the same
     with _server_may_be_gone():
         runs.watch_for_zombies()
 
@@ -216,7 +215,7 @@ def _reports(home: Home) -> Iterator[None]:
     try:
         server = http.server.ThreadingHTTPServer(("127.0.0.1", port), handler)
     except OSError as e:
-        raise StackError(f"Port {port} is taken by another program. Set reports_port in perenne.toml.") from e
+        raise StackError(text("port-taken-reports", port=str(port))) from e
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield
@@ -232,7 +231,7 @@ def _zone() -> str:
 
 
 def _tell(home: Home, address: Address) -> None:
-    show.say(f"Prefect     {address.ui}")
-    show.say(f"Reports     http://127.0.0.1:{home.settings().reports_port}")
-    show.say(f"Inbox       {home.inbox}")
-    show.say(f"Every night at 02:00 ({_zone()}) what is ready in the inbox is taken. Ctrl-C stops everything.")
+    show.labelled("Prefect", address.ui)
+    show.labelled(text("label-reports"), f"http://127.0.0.1:{home.settings().reports_port}")
+    show.labelled(text("label-inbox"), str(home.inbox))
+    show.say(text("every-night", zone=_zone()))

@@ -11,6 +11,7 @@ from tasks.aip import gone as lost
 from tasks.aip.name_index import label_of_aips
 from tasks.config.home import Home
 from tasks.store.ocfl import Store
+from tasks.words import listed, text
 
 _PART = re.compile(r" · part ([1-9]\d*)\Z")
 
@@ -53,7 +54,7 @@ def find_aips(home: Home, wanted: Sequence[str], *, gone: bool = False) -> dict[
     for one in wanted:
         matches = [aip for aip, name in known.items() if _answers(aip, name, one)]
         if not matches and not gone and any(_answers(aip, name, one) for aip, name in names(home, gone=True)):
-            raise UnknownAip(f"{one!r} is gone from the store, or damaged. Run perenne verify to see.")
+            raise UnknownAip(text("aip-gone", name=repr(one)))
         if not matches or len({batch_of(known[aip]) for aip in matches}) > 1:
             raise UnknownAip(_not_one(one, known, matches))
         found |= {aip: known[aip] for aip in matches}
@@ -63,15 +64,15 @@ def find_aips(home: Home, wanted: Sequence[str], *, gone: bool = False) -> dict[
 def _not_one(wanted: str, known: Mapping[UUID, str], matches: Sequence[UUID]) -> str:
     if matches:  # whose names may look the same
         which = ", ".join(_label(known[aip], aip) for aip in matches[:10])
-        return f"Several AIPs answer to {wanted!r}: {which}. Name one by its id."
-    return f"No AIP answers to {wanted!r}. In the store: {', '.join(list(known.values())[:10]) or 'none'}."
+        return text("aip-several", name=repr(wanted), which=which)
+    return text("aip-unknown", name=repr(wanted), which=listed(list(known.values())[:10]) or text("nothing"))
 
 
 def find_aip(home: Home, wanted: str) -> UUID:
     """The one AIP that the name means. Raises UnknownAip, also for a batch of several parts."""
     found = find_aips(home, [wanted])
     if len(found) > 1:
-        raise UnknownAip(f"{wanted!r} has {len(found)} parts. Name one: {', '.join(found.values())}.")
+        raise UnknownAip(text("aip-has-parts", name=repr(wanted), n=len(found), which=listed([*found.values()])))
     return next(iter(found))
 
 

@@ -17,6 +17,7 @@ from urllib.parse import quote
 from tasks.premis import codes
 from tasks.premis.model import aip_id
 from tasks.sip.naming import meant, received, shown
+from tasks.words import listed, text
 
 FAULTS_SHOWN = 20
 ENDINGS = (".tar.gz", ".tar.bz2", ".tar.xz", ".zip", ".tar", ".tgz", ".tbz2", ".txz")
@@ -125,7 +126,7 @@ def batch(path: Path) -> Batch:
     except OSError as e:
         raise unreadable(shown(path.name), e) from e
     if name is None:
-        raise BatchError(f"{shown(path)} is neither a folder nor one of {', '.join(ENDINGS)}. Name one delivery.")
+        raise BatchError(text("use-no-batch", path=shown(path), kinds=listed(ENDINGS)))
     one = Batch(name, path)
     if same := [p.name for p in map(one.beside, ("", *SPELLINGS)) if _is_another(p, one)]:
         raise unfit(f"{', '.join(map(shown, sorted([path.name, *same])))} are called the same; rename all but one")
@@ -192,11 +193,8 @@ def _alike(name: str, called: Mapping[Path, str]) -> Path | None:
     wanted = unicodedata.normalize("NFC", name)
     found = {path: one for path, one in called.items() if unicodedata.normalize("NFC", one) == wanted}
     if len(set(found.values())) > 1:
-        which = " and ".join(quote(os.fsencode(path)) for path in found)
-        raise BatchError(
-            f"{len(found)} deliveries are called {shown(name)}, in different Unicode forms. Name one of them as it is "
-            f"written here: {which}."
-        )
+        which = listed([quote(os.fsencode(path)) for path in found])
+        raise BatchError(text("use-same-name", n=len(found), name=shown(name), which=which))
     return next(iter(found), None)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from tasks.config.home import Home
 from tasks.sip.batch import Batch, BatchError, batch, place
 from tasks.sip.naming import shown
+from tasks.words import text
 
 
 def named(name: str, home: Home) -> Batch:
@@ -22,33 +23,30 @@ def delivered(path: Path, home: Home) -> Batch:
     """The batch at a path. Raises BatchError when that is none, or not a producer's but ours."""
     there, inbox = _real(path), _real(home.inbox)
     if there == inbox:
-        raise BatchError(
-            f"{shown(path)} is the inbox itself. Name one delivery in it; without a name, perenne run takes every one "
-            "that is ready."
-        )
+        raise BatchError(text("use-is-the-inbox", path=shown(path)))
     for folder, holds in _kept(home).items():
         if there == (own := _real(folder)):
-            raise BatchError(f"{shown(path)} is where Perenne keeps {holds}. Name one delivery.")
+            raise BatchError(text("use-is-ours", path=shown(path), what=text(f"ours-{holds}")))
         if own.is_relative_to(there):
-            raise BatchError(f"{shown(path)} holds {folder}, where Perenne keeps {holds}. Name one delivery.")
+            raise BatchError(text("use-holds-ours", path=shown(path), folder=folder, what=text(f"ours-{holds}")))
         if folder != home.root and there.is_relative_to(own):
-            raise BatchError(f"{shown(path)} lies in {folder}, where Perenne keeps {holds}. Name one delivery.")
+            raise BatchError(text("use-lies-in-ours", path=shown(path), folder=folder, what=text(f"ours-{holds}")))
     if inbox.is_relative_to(there):
-        raise BatchError(f"{shown(path)} holds the inbox, {home.inbox}. Name one delivery.")
+        raise BatchError(text("use-holds-the-inbox", path=shown(path), inbox=home.inbox))
     return batch(path)
 
 
 def _kept(home: Home) -> dict[Path, str]:
-    """The folders that are no producer's, and what is in them: the most telling first."""
+    """The folders that are no producer's, and what is in them as the catalogue calls it: the most telling first."""
     return {
         home.root: "everything",
-        home.store: "the AIPs",
-        home.log: "the log",
-        home.work: "its work",
-        home.review: "what waits for a person",
-        home.reports: "the reports",
-        home.prefect: "Prefect's database",
-        home.policies: "the policies",
+        home.store: "aips",
+        home.log: "log",
+        home.work: "work",
+        home.review: "review",
+        home.reports: "reports",
+        home.prefect: "prefect",
+        home.policies: "policies",
     }
 
 
