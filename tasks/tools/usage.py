@@ -120,11 +120,13 @@ def _deleted(pid: int, device: int) -> Iterator[tuple[int, int]]:
 def maps_deleted(pids: Iterable[int], folder: str) -> bool:
     """Whether a process maps a file of the folder's device that nobody names any more: its size cannot be known.
 
-    Files that some mapping executes are programs and libraries, replaced while they run.
+    Files that some mapping executes are programs and libraries, replaced while they run. What we map ourselves, the
+    job has from us: a cache of fonts that was made anew meanwhile.
     """
     device = os.lstat(folder).st_dev
     wanted = b"%02x:%02x" % (os.major(device), os.minor(device))
-    return any(_maps_deleted(_maps(pid), wanted) for pid in pids)
+    found = set[bytes]().union(*(_deleted_data(_maps(pid), wanted) for pid in pids))
+    return bool(found and found - _deleted_data(_maps(os.getpid()), wanted))
 
 
 def _maps(pid: int) -> bytes:
@@ -136,15 +138,16 @@ def _maps(pid: int) -> bytes:
     return b""
 
 
-def _maps_deleted(maps: bytes, device: bytes) -> bool:
+def _deleted_data(maps: bytes, device: bytes) -> set[bytes]:
+    # The inodes.
     if b" (deleted)\n" not in maps:  # nearly always, and some hundred lines in every tick are many
-        return False
+        return set()
     data, programs = set[bytes](), set[bytes]()
     for line in maps.splitlines():
         _, rights, _, place, inode, *path = line.split(None, 5)
         if place == device and path and path[0].endswith(b"(deleted)"):
             (programs if b"x" in rights else data).add(inode)
-    return bool(data - programs)
+    return data - programs
 
 
 def cpu_s(pids: Iterable[int]) -> float:
