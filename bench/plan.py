@@ -19,8 +19,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bench import spending
-from bench.deliveries import drawn
 from tasks.aip import experience
 from tasks.aip.plan import Choice
 from tasks.config.home import Home
@@ -30,6 +28,12 @@ from tasks.premis import log
 from tasks.sip.ahead import look_ahead
 from tasks.sip.batch import batch
 from tasks.tools import shared
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from bench import spending  # noqa: E402  needs the path
+from bench.deliveries import drawn  # noqa: E402
 
 FACTOR, SHARE = 1.5, 0.25
 
