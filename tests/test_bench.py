@@ -68,6 +68,7 @@ def test_a_plan_is_measured_against_the_run_that_follows_it(tmp_path: Path) -> N
         "--json",
     ]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stdout, done.stderr
     found = json.loads(done.stdout)
     did = {rule: some["files"] for rule, some in found["rules"].items()}
     assert did == {line["rule"]: line["files"] for line in found["plan"]["lines"]}
