@@ -1,4 +1,4 @@
-"""Write the pages that the code itself knows best: policy.md, codes.md, events.md, cli.md.
+"""Write the pages that the code itself knows best: policy.md, codes.md, events.md, cli.md, settings.md.
 
 .venv/bin/python docs/make.py            write them
 .venv/bin/python docs/make.py --check    exit 1 when one of them is not what the code says today
@@ -20,6 +20,8 @@ import typer.main
 
 import tasks.facts
 from flows.command.app import cli
+from tasks.config.faults import written
+from tasks.config.settings import ALLOWED, Settings
 from tasks.policy import modules
 from tasks.policy.load import DEFAULT, load
 from tasks.policy.rules import ANY, Policy, Rule
@@ -28,6 +30,7 @@ from tasks.premis.model import Ending, EventType, Limits, Outcome
 from tasks.pronom import names
 from tasks.report import phrases
 from tasks.report.summary import ASCII, SHAPES
+from tasks.words import text
 
 DOCS = Path(__file__).resolve().parent
 MARK = "<!-- Written by docs/make.py from the code; change the code, then run it again. -->"
@@ -353,10 +356,35 @@ def _fenced(text: str) -> str:
     return "```text\n" + re.sub(r"[ \t]+$", "", text, flags=re.MULTILINE) + "\n```"
 
 
+# --- settings.md -----------------------------------------------------------------
+def settings_page() -> str:
+    """Every setting with its default, what is allowed and what it does."""
+    defaults = Settings()
+    rows = (
+        (f"`{name}`", f"`{written(getattr(defaults, name))}`", allowed.told, text(allowed.means))
+        for name, allowed in ALLOWED.items()
+    )
+    return page(
+        "Settings",
+        "What `perenne.toml` in the home folder may say. All may be missing. `perenne config show` prints the values in "
+        "force and where each comes from. A file with a mistake is refused as a whole, with every mistake, its line and "
+        "what may stand there; no file is touched then.",
+        table(("setting", "default", "allowed", "what it does"), rows),
+        "With `--json` each setting has `name`, `value`, `default`, `source` (`default` or `perenne.toml`), `line`, "
+        "`least`, `most`, `one_of`, `allowed` and `means`.",
+    )
+
+
 # --- all -------------------------------------------------------------------------
 def pages() -> dict[Path, str]:
     """Every written page with its text."""
-    made = {"policy.md": policy_page, "codes.md": codes_page, "events.md": events_page, "cli.md": cli_page}
+    made = {
+        "policy.md": policy_page,
+        "codes.md": codes_page,
+        "events.md": events_page,
+        "cli.md": cli_page,
+        "settings.md": settings_page,
+    }
     return {DOCS / name: make() for name, make in made.items()}
 
 

@@ -3,41 +3,17 @@
 from __future__ import annotations
 
 import os
-import tomllib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
+from tasks.config.settings import FILE, read
+from tasks.config.settings import ConfigError as ConfigError
+from tasks.config.settings import Settings as Settings
 from tasks.premis.model import Agent
-from tasks.words import LANGUAGES, Language
 
 PERENNE = Agent("Perenne", version("perenne"))
 """Perenne itself, as an agent of each act that is its own work."""
-
-
-class ConfigError(Exception):
-    """`perenne.toml` cannot be used; the message names the line to mend."""
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What `perenne.toml` may say; every key has a default."""
-
-    policy: str = "default"
-    languages: str = "vie+eng"
-    lang: Language = "en"
-    """What people read: messages, pages, forms."""
-    aip_max_files: int = 10_000
-    archive_max_gb: int = 500
-    archive_max_ratio: int = 100
-    archive_max_files: int = 1_000_000
-    inbox_quiet_minutes: int = 30
-    verify_days: int = 30
-    chunk_files: int = 64
-    reserve_gb: int = 1
-    server_port: int = 4200
-    reports_port: int = 4201
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,58 +78,14 @@ class Home:
             folder.mkdir(mode=0o750, parents=True, exist_ok=True)
         return self
 
+    @property
+    def settings_file(self) -> Path:
+        """The settings; need not be there."""
+        return self.root / FILE
+
     def settings(self) -> Settings:
-        """The settings of `perenne.toml`, or the defaults. Raises ConfigError naming what is wrong."""
-        path = self.root / "perenne.toml"
-        if not path.exists() and not path.is_symlink():
-            return Settings()
-        if not path.is_file():  # a pipe would be waited for, a device read without end
-            raise ConfigError(f"{path} is not a file.")
-        try:
-            given = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (ValueError, RecursionError) as e:
-            raise ConfigError(f"{path}: {e}") from e
-        return _checked(given, path)
-
-
-_MANY = 1_000_000_000
-_RANGES = {
-    "aip_max_files": (1, 1_000_000),
-    "archive_max_files": (1, _MANY),
-    "archive_max_gb": (1, _MANY),
-    "archive_max_ratio": (1, _MANY),
-    "inbox_quiet_minutes": (0, _MANY),
-    "verify_days": (1, 36_500),
-    "chunk_files": (1, 100_000),
-    "reserve_gb": (0, _MANY),
-    "server_port": (0, 65_535),
-    "reports_port": (1, 65_535),
-}
-"""What each number may be: outside of it a run would never end, never begin or never verify."""
-_CHOICES: dict[str, tuple[str, ...]] = {"lang": LANGUAGES}
-
-
-def _checked(given: dict[str, Any], path: Path) -> Settings:
-    known = {f.name: type(f.default) for f in fields(Settings)}
-    faults = [f"{key}: not a setting. Known: {', '.join(known)}" for key in given if key not in known]
-    faults += [
-        f"{key} = {value!r}: must be {known[key].__name__}"
-        for key, value in given.items()
-        if key in known and type(value) is not known[key]
-    ]
-    faults += [
-        f"{key} = {given[key]}: must be from {least} to {most}"
-        for key, (least, most) in _RANGES.items()
-        if type(given.get(key)) is int and not least <= given[key] <= most
-    ]
-    faults += [
-        f"{key} = {given[key]!r}: must be one of {', '.join(allowed)}"
-        for key, allowed in _CHOICES.items()
-        if type(given.get(key)) is str and given[key] not in allowed
-    ]
-    if faults:
-        raise ConfigError(f"{path} has {len(faults)} fault(s). No file was touched.\n" + "\n".join(faults))
-    return Settings(**given)
+        """The settings of `perenne.toml`, or the defaults. Raises ConfigError with every fault at once."""
+        return read(self.settings_file)
 
 
 CHECKOUT = Path(__file__).resolve().parents[2]

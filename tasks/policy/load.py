@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
+from tasks.config.faults import Fault, near, told, written
 from tasks.config.home import Home
+from tasks.config.settings import broken
 from tasks.facts import NAMES as FACTS
 from tasks.policy import modules
 from tasks.policy.rules import ANY, Check, Condition, Policy, Rule, digest
@@ -23,16 +24,9 @@ RULE_ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*\Z")
 COLUMNS = ("id", "puids", "when", "purpose", "target", "action", "parameters", "validators", "limits", "because")
 REQUIRED = ("id", "puids", "purpose", "action", "because")
 PURPOSES = ("preservation", "transcription")
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One mistake: where it stands, what was read, and what to write instead."""
-
-    line: int
-    rule: str
-    seen: str
-    mend: str
+TEXTS = ("id", "purpose", "target", "action", "because")
+KINDS: Mapping[type, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "a text in quotes"}
+"""A type as a person writes it in TOML."""
 
 
 class PolicyError(Exception):
@@ -40,9 +34,7 @@ class PolicyError(Exception):
 
     def __init__(self, name: str, faults: Iterable[Fault]) -> None:
         self.faults = tuple(faults)
-        count = f"{len(self.faults)} fault" + ("s" if len(self.faults) != 1 else "")
-        rows = [f"line {f.line}  rule {f.rule}  {f.seen}\n         → {f.mend}" for f in self.faults]
-        super().__init__("\n".join([f"{name} has {count}. No file was touched.", *rows]))
+        super().__init__(told(name, self.faults))
 
 
 def find(name: str, home: Home | None) -> Path:
@@ -53,11 +45,11 @@ def find(name: str, home: Home | None) -> Path:
             return path
     for path in own:
         if path.is_symlink() or path.exists():  # the archive's own rules are meant, and not ours of the same name
-            raise PolicyError(name, [Fault(0, "-", f"{path} is not a file", "Put the policy there as a plain file.")])
+            raise PolicyError(name, [Fault(0, "", f"{path} is not a file", "Put the policy there as a plain file.")])
     if name == "default":
         return DEFAULT
     raise PolicyError(
-        name, [Fault(0, "-", f"policy {name!r} is not there", f"Name a file, or put {name}.toml into policies/.")]
+        name, [Fault(0, "", f"policy {written(name)} is not there", f"Name a file, or put {name}.toml into policies/.")]
     )
 
 
@@ -67,19 +59,18 @@ def load(path: Path) -> Policy:
         text = path.read_text(encoding="utf-8")
         table = tomllib.loads(text)
     except (ValueError, RecursionError) as e:
-        raise PolicyError(path.name, [Fault(_toml_line(e), "-", str(e), "Mend the TOML of this line.")]) from e
+        raise PolicyError(path.name, [broken(e)]) from e
+    rows = table.get("rule", [])
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        line = next((n for n, line in enumerate(text.splitlines(), 1) if re.match(r"\s*\[?\s*rule\b", line)), 1)
+        raise PolicyError(path.name, [Fault(line, "", "rule is no list of tables", "Write [[rule]] above each rule.")])
     reader = _Reader(path.name, _lines(text))
-    rules = [reader.rule(number, row) for number, row in enumerate(table.get("rule", []))]
+    rules = [reader.rule(number, row) for number, row in enumerate(rows)]
     reader.whole(table, [r for r in rules if r is not None])
     if reader.faults:
         raise PolicyError(path.name, reader.faults)
     good = tuple(r for r in rules if r is not None)
     return Policy(str(table["id"]), digest([r.digest for r in good]), good)
-
-
-def _toml_line(error: Exception) -> int:
-    found = re.search(r"line (\d+)", str(error))
-    return int(found[1]) if found else 0
 
 
 def _lines(text: str) -> list[dict[str, int]]:
@@ -113,11 +104,11 @@ class _Reader:
     def whole(self, table: Mapping[str, Any], rules: list[Rule]) -> None:
         """What no single row can tell: the policy's id, doubles, the `*` row."""
         if not isinstance(table.get("id"), str) or not table["id"]:
-            self.faults.append(Fault(1, "-", "the policy has no id", 'Write id = "name-1" on the first line.'))
+            self.faults.append(Fault(1, "", "the policy has no id", 'Write id = "name-1" on the first line.'))
         for key in set(table) - {"id", "rule"}:
-            self.faults.append(Fault(1, "-", f"unknown key {key}", "A policy has an id and [[rule]] tables."))
+            self.faults.append(Fault(1, "", f"unknown key {key}", "A policy has an id and [[rule]] tables."))
         if not any(ANY in r.puids for r in rules) and not self.faults:
-            self.faults.append(Fault(1, "-", 'no rule for "*"', 'Add a rule with puids = ["*"] and action = "keep".'))
+            self.faults.append(Fault(1, "", 'no rule for "*"', 'Add a rule with puids = ["*"] and action = "keep".'))
         seen: dict[object, str] = {}
         ids: set[str] = set()
         for number, rule in enumerate(rules):
@@ -142,15 +133,20 @@ def _row_faults(row: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     """Every fault of one row as (key, what was seen, what to write)."""
     for key in row:
         if key not in COLUMNS:
-            yield key, f"unknown column {key}", _near(key, COLUMNS)
+            yield key, f"unknown column {key}", near(key, COLUMNS)
+    strange = {key for key in TEXTS if not isinstance(row.get(key, ""), str)}
+    for key in TEXTS:
+        if key in strange:
+            yield key, f"{key} = {written(row[key])}", f"Write {KINDS[str]}."
+    row = {key: value for key, value in row.items() if key not in strange}
     for key in REQUIRED:
-        if not row.get(key):
+        if not row.get(key) and key not in strange:
             yield key, f"{key} is missing", f"Write {key} = …; a rule without it cannot be explained later."
     if (ident := row.get("id")) and not RULE_ID.match(str(ident)):
         yield "id", f'id = "{ident}"', "Use small letters, digits and hyphens: it becomes part of file names."
     yield from _puid_faults(row)
     if (purpose := row.get("purpose")) and purpose not in PURPOSES:
-        yield "purpose", f'purpose = "{purpose}"', _near(str(purpose), PURPOSES)
+        yield "purpose", f'purpose = "{purpose}"', near(str(purpose), PURPOSES)
     yield from _when_faults(row.get("when", {}))
     yield from _action_faults(row)
     yield from _check_faults(row.get("validators", {}))
@@ -160,27 +156,27 @@ def _row_faults(row: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
 def _puid_faults(row: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     puids = row.get("puids", [])
     if not isinstance(puids, list):
-        yield "puids", f"puids = {puids!r}", 'Write a list: puids = ["fmt/18"].'
+        yield "puids", f"puids = {written(puids)}", 'Write a list: puids = ["fmt/18"].'
         return
     for puid in puids:
         if puid != ANY and not PUID.match(str(puid)):
-            yield "puids", f"puids has {puid!r}", 'A PUID looks like "fmt/18" or "x-fmt/111".'
+            yield "puids", f"puids has {written(puid)}", 'A PUID looks like "fmt/18" or "x-fmt/111".'
     if ANY in puids and (len(puids) > 1 or row.get("when")):
         yield "puids", '"*" with others', 'The "*" row stands alone and has no `when`.'
     if (target := row.get("target")) and not PUID.match(str(target)):
-        yield "target", f"target = {target!r}", 'Write the PUID of what comes out, as "fmt/477".'
+        yield "target", f"target = {written(target)}", 'Write the PUID of what comes out, as "fmt/477".'
 
 
 def _when_faults(when: object) -> Iterator[tuple[str, str, str]]:
     if not isinstance(when, Mapping):
-        yield "when", f"when = {when!r}", "Write a table: when = { scanned = true }."
+        yield "when", f"when = {written(when)}", "Write a table: when = { scanned = true }."
         return
     for name, value in when.items():
         if name not in FACTS:
-            yield "when", f"fact {name} is not known", _near(str(name), tuple(FACTS))
+            yield "when", f"fact {name} is not known", near(str(name), tuple(FACTS))
         for one in value if isinstance(value, list) else [value]:
             if name in FACTS and type(one) is not FACTS[name]:
-                yield "when", f"{name} = {one!r}", f"{name} is a {FACTS[name].__name__}."
+                yield "when", f"{name} = {written(one)}", f"Write {KINDS[FACTS[name]]}."
 
 
 def _action_faults(row: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
@@ -188,7 +184,7 @@ def _action_faults(row: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     if not action:
         return
     if action not in modules.actions():
-        yield "action", f'action = "{action}"', _near(str(action), modules.actions())
+        yield "action", f'action = "{action}"', near(str(action), modules.actions())
         return
     yield from _parameter_faults(
         "parameters", modules.schema(modules.action(str(action)).migrate), row.get("parameters", {})
@@ -199,13 +195,13 @@ def _action_faults(row: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
 
 def _check_faults(checks: object) -> Iterator[tuple[str, str, str]]:
     if not isinstance(checks, Mapping):
-        yield "validators", f"validators = {checks!r}", "Write a table: validators = { pdfa = {}, text = {} }."
+        yield "validators", f"validators = {written(checks)}", "Write a table: validators = { pdfa = {}, text = {} }."
         return
     for name, parameters in checks.items():
         if name not in modules.validators():
-            yield "validators", f"validator {name} is not known", _near(str(name), modules.validators())
+            yield "validators", f"validator {name} is not known", near(str(name), modules.validators())
         elif not isinstance(parameters, Mapping):
-            yield "validators", f"{name} = {parameters!r}", f"Write {name} = {{}} or its thresholds."
+            yield "validators", f"{name} = {written(parameters)}", f"Write {name} = {{}} or its thresholds."
         else:
             yield from _parameter_faults(
                 "validators", modules.schema(modules.validator(str(name)).validate), parameters
@@ -215,44 +211,36 @@ def _check_faults(checks: object) -> Iterator[tuple[str, str, str]]:
 def _limit_faults(limits: object) -> Iterator[tuple[str, str, str]]:
     schema = {f.name: (int, float) if f.name == "wall_s" else int for f in fields(Limits)}
     if not isinstance(limits, Mapping):
-        yield "limits", f"limits = {limits!r}", "Write a table: limits = { wall_s = 300 }."
+        yield "limits", f"limits = {written(limits)}", "Write a table: limits = { wall_s = 300 }."
         return
     for name, value in limits.items():
         if name not in schema:
-            yield "limits", f"limit {name} is not known", _near(str(name), tuple(schema))
+            yield "limits", f"limit {name} is not known", near(str(name), tuple(schema))
         elif isinstance(value, bool) or not isinstance(value, schema[name]) or value <= 0:
-            yield "limits", f"{name} = {value!r}", "Write a number above zero."
+            yield "limits", f"{name} = {written(value)}", "Write a number above zero."
 
 
 def _parameter_faults(
     key: str, schema: Mapping[str, inspect.Parameter], given: object
 ) -> Iterator[tuple[str, str, str]]:
     if not isinstance(given, Mapping):
-        yield key, f"{key} = {given!r}", "Write a table."
+        yield key, f"{key} = {written(given)}", "Write a table."
         return
     for name, value in given.items():
         if name not in schema:
-            yield key, f"{name} = {value!r}", _near(str(name), tuple(schema))
-        elif mend := _wrong(value, schema[name].annotation, name):
-            yield key, f"{name} = {value!r}", mend
+            yield key, f"{name} = {written(value)}", near(str(name), tuple(schema))
+        elif mend := _wrong(value, schema[name].annotation):
+            yield key, f"{name} = {written(value)}", mend
     for name, parameter in schema.items():
         if parameter.default is inspect.Parameter.empty and name not in given:
-            yield key, f"{name} is missing", f"Give {name}: {parameter.annotation}."
+            yield key, f"{name} is missing", f"Write {name} = {KINDS.get(parameter.annotation, '…')}."
 
 
-def _wrong(value: object, wanted: Any, name: str) -> str:
+def _wrong(value: object, wanted: Any) -> str:
     """How to mend a value that is not of the wanted type or not one of the wanted words; empty when it is."""
     if get_origin(wanted) is Literal:
-        return "" if value in get_args(wanted) else _near(str(value), get_args(wanted))
-    return "" if type(value) is wanted else f"{name} is a {wanted.__name__}."
-
-
-def _near(seen: str, allowed: Iterable[str]) -> str:
-    names = sorted(allowed)
-    close = difflib.get_close_matches(seen, names, 1)
-    return (
-        (f'Write "{close[0]}". ' if close else "") + "Allowed: " + (", ".join(f'"{n}"' for n in names) or "none") + "."
-    )
+        return "" if value in get_args(wanted) else near(str(value), get_args(wanted))
+    return "" if type(value) is wanted else f"Write {KINDS.get(wanted, wanted.__name__)}."
 
 
 def _rule(row: Mapping[str, Any]) -> Rule:

@@ -35,7 +35,7 @@ def test_a_language_that_is_not_there_is_wrong_use(tmp_path: Path) -> None:
     (tmp_path / "perenne.toml").write_text('lang = "de"\n', encoding="utf-8")
     broken = perenne(tmp_path, "status")
     assert broken.returncode == 2
-    assert "must be one of en, vi, fr" in broken.stderr
+    assert 'Allowed: "en", "fr", "vi"' in broken.stderr
 
 
 @pytest.mark.parametrize(

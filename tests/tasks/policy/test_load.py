@@ -63,12 +63,12 @@ def test_every_default_rule_has_a_reason_a_sentence_long() -> None:
     ("old", "new", "line", "seen", "mend"),
     [
         ('action = "keep"\nbecause = "a test"', 'action = "kep"\nbecause = "a test"', 6, 'action = "kep"', '"keep"'),
-        ('puids = ["fmt/18"]', 'puids = ["fmt-18"]', 4, "puids has 'fmt-18'", "fmt/18"),
+        ('puids = ["fmt/18"]', 'puids = ["fmt-18"]', 4, 'puids has "fmt-18"', "fmt/18"),
         ('because = "a test"', "", 2, "because is missing", "because = …"),
         ('purpose = "preservation"', 'purpose = "keeping"', 5, 'purpose = "keeping"', "preservation"),
         ('id = "kept"', 'id = "Kept!"', 3, 'id = "Kept!"', "small letters"),
         (A_TEST, A_TEST + '\nwhen = { scaned = true }', 8, "fact scaned is not known", '"scanned"'),
-        (A_TEST, A_TEST + '\nwhen = { scanned = "yes" }', 8, "scanned = 'yes'", "bool"),
+        (A_TEST, A_TEST + '\nwhen = { scanned = "yes" }', 8, 'scanned = "yes"', "true or false"),
         (A_TEST, A_TEST + '\nlimits = { wall = 3 }', 8, "limit wall is not known", '"wall_s"'),
         (A_TEST, A_TEST + '\nlimits = { wall_s = 0 }', 8, "wall_s = 0", "above zero"),
         (A_TEST, A_TEST + '\nvalidators = { pdfaa = {} }', 8, "validator pdfaa is not known", '"pdfa"'),
@@ -111,7 +111,7 @@ def test_broken_toml_is_refused_with_its_line(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("value", "mend"),
-    [('compression = "zip"', '"deflate"'), ("compression = 1", '"none"'), ('megapixels = "9"', "megapixels is a int")],
+    [('compression = "zip"', '"deflate"'), ("compression = 1", '"none"'), ('megapixels = "9"', "Write a whole number")],
 )
 def test_a_parameter_of_another_kind_or_word_is_refused(tmp_path: Path, value: str, mend: str) -> None:
     rule = f'target = "fmt/353"\naction = "image_to_tiff"\nparameters = {{ {value} }}\nbecause = "a test"'
@@ -150,6 +150,37 @@ def test_a_policy_of_the_home_that_is_no_file_is_refused_and_not_passed_over(tmp
 def test_a_policy_that_no_parser_can_hold_is_refused(tmp_path: Path, value: str) -> None:
     with pytest.raises(PolicyError):
         load(written(tmp_path, f"id = {value}"))
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "mend"),
+    [
+        ('id = "x-1"\nrule = 3\n', 2, "[[rule]]"),
+        ('id = "x-1"\nrule = [1]\n', 2, "[[rule]]"),
+        ('id = "x-1"\n\n[rule]\nid = "a"\n', 3, "[[rule]]"),
+        (GOOD.replace('action = "keep"\nbecause = "a test"', 'action = ["keep"]\nbecause = "a test"'), 6, "quotes"),
+        (GOOD.replace('id = "kept"', "id = 7"), 3, "quotes"),
+    ],
+)
+def test_what_is_of_another_kind_than_it_must_be_is_a_fault_with_its_line(
+    tmp_path: Path, text: str, line: int, mend: str
+) -> None:
+    (fault,) = faults(tmp_path, text)
+    assert fault.line == line
+    assert mend in fault.mend
+
+
+def test_the_faults_stand_in_the_order_of_the_file_as_toml_writes_them(tmp_path: Path) -> None:
+    broken = GOOD.replace('"fmt/18"', '"fmt-18"').replace('id = "any"', 'id = "Any"')
+    with pytest.raises(PolicyError) as refused:
+        load(written(tmp_path, broken))
+    assert str(refused.value).splitlines() == [
+        "policy.toml has 2 faults. No file was touched.",
+        'line 4  rule kept  puids has "fmt-18"',
+        '        → A PUID looks like "fmt/18" or "x-fmt/111".',
+        'line 9  rule Any   id = "Any"',
+        "        → Use small letters, digits and hyphens: it becomes part of file names.",
+    ]
 
 
 def test_a_comment_changes_no_digest_and_a_parameter_does(tmp_path: Path) -> None:
