@@ -6,6 +6,7 @@ from pydantic import BaseModel, Field
 
 from flows import ui
 from flows.nightly import named, through
+from flows.ui.reported import reported
 from flows.ui.stops import stops_clearly
 from tasks.config.home import home as the_home
 from tasks.report import phrases
@@ -33,6 +34,7 @@ class BatchOptions(BaseModel):
     persist_result=False,
 )
 @stops_clearly
+@reported("batch")
 def batch(
     batch: str = Field(description="A folder of the inbox.", json_schema_extra=ui.one_of(INBOX)),
     options: BatchOptions = BatchOptions(),  # noqa: B008  the form shows its fields
@@ -44,6 +46,7 @@ def batch(
 
 @flow(name="run", flow_run_name=lambda: phrases.batches(runtime.flow_run.parameters["batches"]), persist_result=False)
 @stops_clearly
+@reported("batch")
 def run(batches: list[str], policy: str = "default", reason: str = "") -> State:
     """What `perenne run BATCH…` starts: batches by path or by name in the inbox."""
     home = the_home().prepare()

@@ -28,6 +28,8 @@ from tasks.package import package
 from tasks.plan import plan
 from tasks.policy.load import find, load
 from tasks.report import pages, phrases
+from tasks.report.pictures import Album
+from tasks.report.standing import Stands
 from tasks.report.summary import Summary, summarize
 from tasks.store.ocfl import Store
 from tasks.tools import shared
@@ -86,20 +88,22 @@ def migrate(
     choice = Choice(which, tuple(rules or ()), tuple(paths or ()), tuple(codes or ()))
     waiting = deque(dict.fromkeys(map(uuid.UUID, aips)))
     done, budget = Migrated((), 0, ()), Budget(home)
-    live = artifacts.ProgressArtifact()
+    live, album = artifacts.ProgressArtifact(), Album(home, door)
     while waiting and not board.stop.is_set():
         session = Session(home, store, law, run_id(), door, reason=reason, budget=budget)
-        done += _wave(session, waiting, choice, live)
+        done += _wave(session, waiting, choice, live, album)
     called = dict(zip(aips, names or aips, strict=False))
     done = replace(done, apart=tuple((called[aip], code, why) for aip, code, why in done.apart))
     board.finish()
-    pages.index(home, done.summaries)
+    pages.index(home, warn=get_run_logger().warning)
     reports = f"http://127.0.0.1:{home.settings().reports_port}"
     artifacts.publish(done.summaries, policy=law.id, seconds=time.monotonic() - began, reports=reports)
     return states.finished(done.summaries, worked=bool(done.worked), night=night, left=bool(waiting), data=(done,))
 
 
-def _wave(session: Session, waiting: deque[uuid.UUID], choice: Choice, live: artifacts.ProgressArtifact) -> Migrated:
+def _wave(
+    session: Session, waiting: deque[uuid.UUID], choice: Choice, live: artifacts.ProgressArtifact, album: Album
+) -> Migrated:
     """The next AIPs all the way: as many as memory holds at once, and no more."""
     with session.holding(waiting, choice) as left:
         more = bool(waiting)
@@ -109,17 +113,18 @@ def _wave(session: Session, waiting: deque[uuid.UUID], choice: Choice, live: art
         chunks = plan(whole(session), whole(choice))
         _normalize(session, chunks, live, more=more)
         _package(session, more=more)
-        summaries = tuple(
-            summarize(after, one.known, session.policy, one.languages, session.run) for one, after in session.ended()
-        )
+        ended = [
+            Stands(after, one.known, summarize(after, one.known, session.policy, one.languages, session.run))
+            for one, after in session.ended()
+        ]
         # What was found damaged only when it was packed is among them.
         apart = tuple((str(aip), trouble.code, sentence(trouble)) for aip, trouble in left.items())
-        for summary in summaries:  # while the locks are held: a mark set by the next run must not be lost
-            if not summary.waiting:
-                unfinished.clear(session.home, summary.aip)
-    for summary in summaries:
-        pages.write(session.home, summary, session.policy)
-    return Migrated(tuple(s.bounded(KEPT_ROWS) for s in summaries), len(chunks), apart)
+        for stands in ended:  # while the locks are held: a mark set by the next run must not be lost
+            if not stands.summary.waiting:
+                unfinished.clear(session.home, stands.summary.aip)
+    for stands in ended:
+        pages.write(session.home, stands, session.policy, warn=get_run_logger().warning, album=album)
+    return Migrated(tuple(s.summary.bounded(KEPT_ROWS) for s in ended), len(chunks), apart)
 
 
 def _identify(session: Session, *, more: bool) -> None:

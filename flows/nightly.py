@@ -12,6 +12,7 @@ from flows.ingest import ingest
 from flows.migrate import Migrated, migrate
 from flows.ui import refused as refusals
 from flows.ui import states
+from flows.ui.reported import reported
 from flows.ui.run import run_id
 from flows.ui.stops import stops_clearly
 from tasks.aip.gone import check_store
@@ -34,6 +35,7 @@ TAGS = 20
 
 @flow(name="nightly", flow_run_name=lambda: f"night of {datetime.now():%d %b %Y}", persist_result=False)
 @stops_clearly
+@reported("night")
 def nightly() -> State:
     """Every batch that is ready becomes safe, then gets its masters; what is settled costs a look and no more."""
     home = the_home().prepare()

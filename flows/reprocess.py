@@ -11,6 +11,7 @@ from flows import ui
 from flows.migrate import migrate
 from flows.nightly import close
 from flows.ui import states
+from flows.ui.reported import reported
 from flows.ui.stops import stops_clearly
 from tasks.aip.find import UnknownAip, find_aips, labels
 from tasks.aip.gone import check_store
@@ -50,6 +51,7 @@ class ReprocessOptions(BaseModel):
     persist_result=False,
 )
 @stops_clearly
+@reported("reprocess")
 def reprocess(
     aip: str = Field(description="The AIP to work on.", json_schema_extra=ui.one_of(AIPS)),
     reason: str = Field(description="One sentence for the log: why now?", min_length=8, max_length=300),
@@ -65,6 +67,7 @@ def reprocess(
     persist_result=False,
 )
 @stops_clearly
+@reported("reprocess")
 def reprocess_named(
     aips: list[str],
     reason: str,

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Literal
 
-from prefect import State, flow
+from prefect import State, flow, get_run_logger
 from prefect.artifacts import create_markdown_artifact
 from prefect.states import Completed, Failed
 from pydantic import BaseModel, Field
@@ -21,7 +21,7 @@ from tasks.aip.gone import opened
 from tasks.aip.progress import board
 from tasks.config.home import home as the_home
 from tasks.premis.log import check_clock
-from tasks.report import phrases
+from tasks.report import pages, phrases
 from tasks.store.strangers import strangers
 from tasks.verify import verify as verify_some
 from tasks.words import size, text
@@ -75,6 +75,7 @@ def verify(options: VerifyOptions = VerifyOptions()) -> State:  # noqa: B008  th
         read += verify_some(named, whole(these), whole(home), run_id(), until)
     stray = list(strangers(store)) if not options.aips and not board.stop.is_set() else []
     covered = coverage(holdings(home, store), days=days, now=datetime.now(UTC))
+    pages.verified(home, [r.aip for r in read], {r.aip for r in read if r.alarms}, warn=get_run_logger().warning)
     _artifact(read, stray, covered)
     return _state(read, stray, covered, left=len(gone) + len(chosen) - len(read))
 

@@ -34,6 +34,7 @@ from tasks.policy.load import find, load
 from tasks.premis import log
 from tasks.premis.model import Ending
 from tasks.report import pages
+from tasks.report.standing import Stands
 from tasks.report.stops import stop
 from tasks.report.summary import summarize
 from tasks.sip.batch import batch
@@ -98,8 +99,12 @@ def mounted(root: Path, folder: str, options: str) -> Iterator[Home]:
         subprocess.run(["umount", "-l", home.root / folder], check=True)
 
 
-def run(home: Home, delivery: Path, *, later: Callable[[], None] = lambda: None) -> None:
-    """One batch all the way, as the flows take it; `later` happens between ingest and migration."""
+def run(home: Home, delivery: Path, *, later: Callable[[], None] = lambda: None) -> list[str]:
+    """One batch all the way, as the flows take it; `later` happens between ingest and migration.
+
+    Returns what was said of reports that could not be written.
+    """
+    said: list[str] = []
     store, law, me = Store(home.store), load(find("default", home)), uuid.uuid4()
     mend(home, store, me)
     done = ingest(batch(delivery), home, store, me)
@@ -114,7 +119,10 @@ def run(home: Home, delivery: Path, *, later: Callable[[], None] = lambda: None)
                 session.work(number)
             for aip, one in session.open.items():
                 session.package(aip)
-                pages.write(home, summarize(session.after(aip), one.known, law, one.languages, me), law)
+                after = session.after(aip)
+                stands = Stands(after, one.known, summarize(after, one.known, law, one.languages, me))
+                pages.write(home, stands, law, warn=said.append)
+    return said
 
 
 class Peak:
@@ -171,7 +179,7 @@ def tried(root: Path, delivery: Path, folder: str, how: str, share: float, size:
     elif how == "inodes":
         unused = LEAST_NAMES if folder == "work" else 0
         options = f"{ROOMY},nr_inodes={unused + max(1, int(size[1] * share))}"
-    code, wrong = "", []
+    code, wrong, said = "", [], []
     with mounted(root, folder, options) as home:
         place = home.root / folder
         lock = lambda: remount(place, "ro")  # noqa: E731  said twice below
@@ -181,12 +189,14 @@ def tried(root: Path, delivery: Path, folder: str, how: str, share: float, size:
             lock()
         before = digests(delivery)
         try:
-            run(home, delivery, later=lock if how == "locked later" else lambda: None)
+            said = run(home, delivery, later=lock if how == "locked later" else lambda: None)
         except Exception as error:
             code = stop(error, home).code or f"{type(error).__name__}: {error}"
         if code not in ("", CODES[how]):
             wrong.append(f"stopped with {code}")
-        if not code:
+        if folder == "reports" and code:
+            wrong.append("stopped for want of a report")
+        if not code and not said:
             wrong.append("went through: this point proves nothing")
         remount(place, f"rw,{ROOMY},nr_inodes=1000000")
         (place / BALLAST).unlink(missing_ok=True)

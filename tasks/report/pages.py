@@ -1,120 +1,140 @@
-"""The report of one AIP: one self-contained page without scripts, made anew from the log when something happened."""
+"""Writes the reports: pages and JSON of AIPs, of single files, of runs, and the index. Made anew, never edited.
+
+A report is a view. One that cannot be written costs a warning and not the run: the log and the store have it all.
+"""
 
 from __future__ import annotations
 
-import html
-import os
-import uuid
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+import contextlib
+import json
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
 
 from tasks.config.home import Home
+from tasks.policy.load import find, load
 from tasks.policy.rules import Policy
-from tasks.report import phrases
-from tasks.report.summary import SHAPES, WORST, Row, Summary
-from tasks.words import number, text
+from tasks.report import data, runs
+from tasks.report.account import Account, account
+from tasks.report.html import aip as aip_html
+from tasks.report.html import file as file_html
+from tasks.report.html import index as index_html
+from tasks.report.html import run as run_html
+from tasks.report.pictures import Album, Pair
+from tasks.report.places import INDEX, aip_page, file_page, run_page
+from tasks.report.ran import Ran
+from tasks.report.shelf import shelf
+from tasks.report.shelf import write as put
+from tasks.report.standing import Stands, standings
+from tasks.report.summary import Row
+from tasks.words import text
 
-STYLE = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
-ROWS = 1000
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
-"""What a page may load: nothing."""
+FILE_PAGES = 200
+"""So many files of an AIP get a page of their own; the rest are counted, with the command that shows them."""
+_FILE_PAGE = re.compile(r"[0-9a-f]{16}\.html")
 
-
-def write(home: Home, summary: Summary, policy: Policy) -> Path:
-    """Write `<aip>.html`, the report of one AIP; returns the page."""
-    home.reports.mkdir(parents=True, exist_ok=True)
-    return _put(home.reports / f"{summary.aip}.html", page(summary, policy))
-
-
-def index(home: Home, summaries: Sequence[Summary]) -> Path:
-    """Write `index.html`: links to every report there is; those of `summaries` say how they stand."""
-    home.reports.mkdir(parents=True, exist_ok=True)
-    return _put(home.reports / "index.html", _index(home.reports, summaries))
-
-
-def page(summary: Summary, policy: Policy) -> str:
-    """The report of one AIP: verdict, safety, numbers, what needs a person, notes."""
-    body = [
-        f"<h1>{_esc(phrases.verdict([summary]))}</h1>",
-        f"<p>{_esc(phrases.safety(summary))} Version {summary.version} is the head.</p>",
-        f"<p>{_esc(told)}</p>" if (told := phrases.supplement(summary)) else "",
-        _numbers(summary),
-        *_section("What needs a person", summary.attention),
-        *_section("Waits for the next run", summary.waiting),
-        *_section("Worth knowing", summary.notes),
-        "<h2>How</h2>",
-        f"<p>Policy {_esc(policy.id)}, {len(policy.rules)} rules, digest <code>{policy.digest[:16]}</code>. "
-        f"{text('n-events', n=summary.events)} in the log tell what was done, by which tools and versions: "
-        f"<code>perenne history {_esc(summary.batch)} FILE</code></p>",
-    ]
-    return _frame(summary.batch, body)
+Warn = Callable[[str], object]
+"""Takes the sentence that a report could not be written: the log of the run."""
 
 
-def _numbers(summary: Summary) -> str:
-    rows = "".join(
-        f'<tr><td class="{e.value}">{SHAPES[e]} {phrases.ended(e)}</td><td class="n">{number(n)}</td>'
-        f"<td>{phrases.means(e)}</td></tr>"
-        for e in reversed(WORST)
-        if (n := summary.ended.get(e, 0))
-    )
-    return f"<table><tr><th>ended</th><th>files</th><th></th></tr>{rows}</table>"
+def write(home: Home, stands: Stands, policy: Policy, *, warn: Warn, album: Album | None = None) -> None:
+    """The report of one AIP, and the pages of its files that need a person, unless they stand there already."""
+    with _told(warn, stands.summary.batch):
+        one, pictured = gather(home, stands, policy), album is not None
+        if _stands_there(home, one, pictured=pictured):
+            return
+        pictures = album.pairs(stands.ledger, one.summary.attention) if album is not None else {}
+        _write(home, one, pictures, pictured=pictured)
 
 
-def _section(title: str, rows: Sequence[Row]) -> Iterable[str]:
-    if not rows:
-        return
-    yield f"<h2>{title}</h2><table><tr><th>file</th><th>code</th><th>what was seen</th><th>what to do</th></tr>"
-    for row in rows[:ROWS]:
-        yield (
-            f'<tr><td><bdi>{_esc(row.file)}</bdi></td><td class="code {row.ending.value}">{SHAPES[row.ending]} '
-            f"{_esc(row.code)}</td><td>{_esc(row.seen)}</td><td><b>{_esc(row.do)}</b></td></tr>"
-        )
-    yield "</table>"
-    if len(rows) > ROWS:
-        yield f"<p>and {len(rows) - ROWS:,} more: <code>perenne status --json</code></p>"
+def gather(home: Home, stands: Stands, policy: Policy) -> Account:
+    """What the pages of one AIP tell."""
+    languages = stands.ledger.about.languages or home.settings().languages
+    return account(stands.ledger, stands.known, policy, languages, stands.summary, FILE_PAGES)
 
 
-def _index(reports: Path, summaries: Sequence[Summary]) -> str:
-    """Links to every report there is; the ones just written say how they stand."""
-    fresh = {f"{s.aip}.html": s for s in summaries}
-    rows = []
-    for path in sorted(reports.glob("*.html")):
-        if path.name == "index.html" or not _is_uuid(path.stem):
-            continue
-        told = phrases.verdict([fresh[path.name]]) if path.name in fresh else ""
-        rows.append(f'<tr><td><a href="{path.name}"><bdi>{_esc(_title(path))}</bdi></a></td><td>{_esc(told)}</td></tr>')
-    return _frame("Perenne", ["<h1>Reports</h1>", "<table>", *rows, "</table>"])
+def index(home: Home, *, warn: Warn) -> None:
+    """The first page: every AIP that has a report, and the last runs. Reads only the reports that changed."""
+    with _told(warn, INDEX):
+        home.reports.mkdir(parents=True, exist_ok=True)
+        made = index_html.page(shelf(home), runs.runs(home, index_html.RUNS), when=datetime.now(UTC))
+        put(home.reports / INDEX, made)
 
 
-def _title(path: Path) -> str:
-    head = path.read_text(encoding="utf-8")[:2000]
-    return html.unescape(head.partition("<title>")[2].partition("</title>")[0]) or path.stem
+def ran(home: Home, one: Ran, *, warn: Warn) -> None:
+    """The report of a run that is over, however it ended; then the index, which names it."""
+    with _told(warn, f"run {one.run}"):
+        page = home.reports / run_page(one.run)
+        put(page, run_html.page(one, there=lambda place: (home.reports / place).is_file(), when=datetime.now(UTC)))
+        put(page.with_suffix(".json"), _json(one.as_json()))
+    index(home, warn=warn)
 
 
-def _frame(title: str, body: Iterable[str]) -> str:
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
-        f"<title>{_esc(title)}</title><style>{STYLE}</style></head><body>{''.join(body)}</body></html>\n"
-    )
+def verified(home: Home, aips: Iterable[UUID], bad: Collection[UUID], *, warn: Warn) -> None:
+    """After `aips` were read: the reports of the `bad` ones anew, and of those that were bad before.
+
+    By the policy of the settings, as `status` judges. The others stay as they are: nothing about them has changed.
+    """
+    wanted: list[UUID] = []
+    with _told(warn, "verify"):
+        policy = load(find(home.settings().policy, home))
+        wanted += [aip for aip in aips if aip in bad or (_there(home, aip) or {}).get("alarm")]
+        for stands in standings(home, wanted, policy):
+            write(home, stands, policy, warn=warn)
+    if wanted:
+        index(home, warn=warn)
 
 
-def _esc(text: str) -> str:
-    """A text inside HTML; control letters are shown, not obeyed."""
-    return html.escape("".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text))
-
-
-def _put(path: Path, text: str) -> Path:
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
-    return path
-
-
-def _is_uuid(text: str) -> bool:
+@contextlib.contextmanager
+def _told(warn: Warn, what: str) -> Iterator[None]:
+    """Whatever goes wrong inside is a warning: no report is worth a run."""
     try:
-        uuid.UUID(text)
-    except ValueError:
+        yield
+    except Exception as error:
+        warn(text("page-not-written", what=what, why=f"{type(error).__name__}: {error}"))
+
+
+def _write(home: Home, one: Account, pictures: Mapping[Row, Pair], *, pictured: bool) -> None:
+    aip, when = one.summary.aip, datetime.now(UTC)
+    page, review = home.reports / aip_page(aip), str(home.review / str(aip))
+    written = set()
+    for story in one.stories:
+        place = home.reports / file_page(aip, story.row.file)
+        put(place, file_html.page(one, story, pictures.get(story.row), review=review, when=when))
+        written.add(place.name)
+    put(page, aip_html.page(one, pictures, root=str(home.root), when=when))
+    # Last, since it says what the pages were made from: a run that is killed before makes them again.
+    put(page.with_suffix(".json"), _json(data.aip_json(one, when=when, pictured=pictured)))
+    _clear(home, aip, written)
+
+
+def _clear(home: Home, aip: UUID, written: Collection[str]) -> None:
+    """Remove the pages of files that need nobody any more."""
+    folder = home.reports / str(aip)
+    if not folder.is_dir():
+        return
+    for path in folder.iterdir():
+        if _FILE_PAGE.fullmatch(path.name) and path.name not in written:
+            path.unlink(missing_ok=True)
+
+
+def _stands_there(home: Home, one: Account, *, pictured: bool) -> bool:
+    """Whether the report would come out as it is; one with pictures is as good as one without."""
+    found = _there(home, one.summary.aip)
+    page = home.reports / aip_page(one.summary.aip)
+    if found is None or one.summary.alarm or not page.is_file():
         return False
-    return True
+    return found.get("stamp") in (data.stamp(one, pictured=pictured), data.stamp(one, pictured=True))
+
+
+def _there(home: Home, aip: UUID) -> dict[str, Any] | None:
+    with contextlib.suppress(OSError, ValueError):
+        found = json.loads((home.reports / aip_page(aip)).with_suffix(".json").read_text(encoding="utf-8"))
+        return found if isinstance(found, dict) else None
+    return None
+
+
+def _json(told: Mapping[str, Any]) -> str:
+    return json.dumps(told, ensure_ascii=False, indent=1) + "\n"

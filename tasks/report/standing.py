@@ -10,14 +10,14 @@ import functools
 import os
 import time
 import uuid
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from tasks.aip import ledger as ledgers
 from tasks.aip.find import names
 from tasks.aip.fixity import event_of
 from tasks.aip.gone import opened
-from tasks.aip.ledger import About, Ledger
+from tasks.aip.ledger import About, Known, Ledger
 from tasks.config.home import Home
 from tasks.policy.rules import Policy
 from tasks.premis import log
@@ -33,47 +33,57 @@ AT_ONCE = 64
 """How many AIPs' events are in memory together."""
 
 
+@dataclass(frozen=True, slots=True)
+class Stands:
+    """One AIP as it stands: what store and log say of it, what is known of its files by path, the summary of both."""
+
+    ledger: Ledger
+    known: Mapping[str, Known]
+    summary: Summary
+
+
 def standing(home: Home, aips: Iterable[uuid.UUID], policy: Policy) -> list[Summary]:
     """A summary of each AIP under a policy; nothing counts as new. One that was never stored has none.
 
     Raises Trouble "store-missing" and LogError.
     """
+    return [one.summary for one in standings(home, aips, policy)]
+
+
+def standings(home: Home, aips: Iterable[uuid.UUID], policy: Policy) -> Iterator[Stands]:
+    """The same with what each summary is made from. Raises Trouble "store-missing" and LogError."""
     store, wanted = opened(home), list(aips)
     labels = functools.cache(lambda: dict(names(home, gone=True)))  # asked only when something is wrong
-    found: list[Summary] = []
     for first in range(0, len(wanted), AT_ONCE):
         some = wanted[first : first + AT_ONCE]
         told = log.read_many(home.log, some)  # once for many
         for aip in some:
             events = told.pop(aip)
             stands = _as_it_is(home, store, aip, events, policy)
-            if isinstance(stands, Summary):
-                found.append(stands)
+            if isinstance(stands, Stands):
+                yield stands
             elif aip in labels():
-                found.append(
-                    _damaged(home, store, Ledger(aip, About(labels()[aip]), 0, {}, tuple(events)), policy, stands)
-                )
-    return found
+                yield _damaged(home, store, Ledger(aip, About(labels()[aip]), 0, {}, tuple(events)), policy, stands)
 
 
-def _as_it_is(home: Home, store: Store, aip: uuid.UUID, events: Sequence[Event], policy: Policy) -> Summary | Fault:
-    """The summary of an AIP, or what stands in the way of one."""
+def _as_it_is(home: Home, store: Store, aip: uuid.UUID, events: Sequence[Event], policy: Policy) -> Stands | Fault:
+    """How an AIP stands, or what stands in the way of one."""
     try:
         inventory = store.inventory(aip)
         if inventory is None:
             return Fault(Kind.MISSING, ".", WHOLE)
-        return _summary(home, ledgers.of(store, inventory, events), policy)
+        return _stands(home, ledgers.of(store, inventory, events), policy)
     except (StoreBroken, PermissionError) as error:
         return fault_of(store.object_path(aip), error)
 
 
-def _summary(home: Home, one: Ledger, policy: Policy) -> Summary:
+def _stands(home: Home, one: Ledger, policy: Policy) -> Stands:
     known = {path: k for (path, sha256), k in one.known().items() if _is_now(one, path, sha256)}
-    return summarize(one, known, policy, one.about.languages or home.settings().languages, None)
+    return Stands(one, known, summarize(one, known, policy, one.about.languages or home.settings().languages, None))
 
 
-def _damaged(home: Home, store: Store, one: Ledger, policy: Policy, fault: Fault) -> Summary:
-    """The summary of what there is of it, with what the last check found wrong and what we met ourselves."""
+def _damaged(home: Home, store: Store, one: Ledger, policy: Policy, fault: Fault) -> Stands:
+    """How it stands, made from what there is of it, with what the last check found wrong and what we met ourselves."""
     state: dict[str, Entry] = {}
     with contextlib.suppress(StoreBroken, PermissionError):
         if (inventory := store.inventory(one.id)) is not None:
@@ -85,7 +95,8 @@ def _damaged(home: Home, store: Store, one: Ledger, policy: Policy, fault: Fault
     met = event_of(fault, Recorder(run, one.id), time.time())
     known = any((e.run, e.code, e.detail) == (run, met.code, met.detail) for e in checks)
     seen = replace(one, state=state, events=one.events if known else (*one.events, met))
-    return replace(_summary(home, seen, policy), events=len(one.events))
+    found = _stands(home, seen, policy)
+    return replace(found, summary=replace(found.summary, events=len(one.events)))
 
 
 def refusals(home: Home, batches: Iterable[str]) -> dict[str, Row]:

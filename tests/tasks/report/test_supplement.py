@@ -14,13 +14,12 @@ import pytest
 from flows.command import result
 from flows.ui import artifacts
 from tasks.aip import ledger as ledgers
-from tasks.aip.ledger import Ledger
+from tasks.aip.ledger import About, Ledger
 from tasks.config.home import Home
 from tasks.premis import log
 from tasks.premis.model import aip_id
 from tasks.report import phrases
-from tasks.report.pages import page
-from tasks.report.standing import standing
+from tasks.report.standing import Stands, standing
 from tasks.report.summary import Summary, by_batch, summarize
 from tasks.report.supplement import last_supplement
 from tasks.sip import taking
@@ -28,6 +27,7 @@ from tasks.sip.batch import batch
 from tasks.sip.ingest import ingest
 from tasks.sip.taking import Ingested
 from tasks.store.ocfl import Store
+from tests.tasks.report.accounts import Read, page
 from tests.tasks.report.standings import policy
 
 RUNS = [uuid.UUID(int=n) for n in range(1, 4)]
@@ -70,7 +70,8 @@ def test_a_batch_that_comes_from_another_folder_is_told_as_received_before(
         r"in version 2\.",
         said,
     )
-    assert said in page(seen, policy(tmp_path))
+    there = Stands(Ledger(seen.aip, About(seen.batch), 2, {}, ()), {}, seen)
+    assert said in Read(page(tmp_path, there, policy(tmp_path))).text
     now = replace(seen, supplement=replace(seen.supplement, now=True), worked=True)
     for summary, times in ((now, 1), (seen, 0)):  # a run that was about something else does not tell it again
         result.result(home, [summary], worked=True, seconds=1)

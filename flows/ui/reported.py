@@ -1,0 +1,72 @@
+"""What a run leaves to read when it is over, however it ended: its report."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from functools import wraps
+from typing import Any, ParamSpec
+
+from prefect import State, get_run_logger, runtime
+
+from flows.ui import states
+from flows.ui.run import run_id
+from tasks.aip.progress import board
+from tasks.config.home import home as the_home
+from tasks.premis import codes
+from tasks.report import pages
+from tasks.report.ran import Ran
+from tasks.report.stops import stop
+from tasks.report.summary import Summary
+from tasks.sip.refusal import Refused
+
+P = ParamSpec("P")
+
+
+def reported(kind: str) -> Callable[[Callable[P, State]], Callable[P, State]]:
+    """A flow's body that leaves the report of a run of that kind, also when an error ends it."""
+
+    def around(body: Callable[P, State]) -> Callable[P, State]:
+        @wraps(body)
+        def wrapped(*args: P.args, **kwargs: P.kwargs) -> State:
+            began = time.monotonic()
+            try:
+                state = body(*args, **kwargs)
+            except Exception as error:
+                why = stop(error, the_home())
+                _leave(kind, states.stopped(why.message), why.code, began)
+                raise
+            _leave(kind, state, states.code_of(state), began)
+            return state
+
+        return wrapped
+
+    return around
+
+
+def _leave(kind: str, state: State, code: str, began: float) -> None:
+    home, seconds, asked = the_home(), time.monotonic() - began, _asked(runtime.flow_run.parameters)
+    told = states.data_of(state)
+    one = Ran(
+        run=run_id(),
+        kind=kind,
+        state=state.name or "",
+        code=code if code in codes.CODES else "",
+        message=(state.message or "").removeprefix(f"{code}: ") if code else state.message or "",
+        reason=str(asked.get("reason") or ""),
+        policy=str(asked.get("policy") or ""),
+        started=datetime.now(UTC) - timedelta(seconds=seconds),
+        seconds=seconds,
+        stages=board.stages(),
+        summaries=tuple(t for t in told if isinstance(t, Summary)),
+        refused=tuple(t for t in told if isinstance(t, Refused)),
+    )
+    pages.ran(home, one, warn=get_run_logger().warning)
+
+
+def _asked(given: Mapping[str, Any]) -> dict[str, Any]:
+    """What the run was asked for, also what stands in the options of a form."""
+    options = given.get("options") or {}
+    inside = options if isinstance(options, Mapping) else getattr(options, "model_dump", dict)()
+    return {**inside, **given}
