@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from flows.command import ask, config, doctor, plan, run, show, status, story, up
+from flows.command import ask, config, doctor, plan, report, run, show, status, story, up
 from flows.command.exits import Exit
 from flows.command.stack import StackError
 from tasks.aip.find import UnknownAip
@@ -49,7 +49,7 @@ def _speak(
         speak(the_home().settings().lang)
 
 
-for family in (run, plan, status, story, up, ask, config, doctor):
+for family in (run, plan, status, story, report, up, ask, config, doctor):
     family.add(cli)
 
 

@@ -102,9 +102,9 @@ def _where(home: Home, summaries: Sequence[Summary]) -> None:
             show.labelled(text("label-supplement"), f"{show.one_line(s.batch)}: {show.one_line(phrases.supplement(s))}")
     for s in summaries[:SHOWN]:
         show.labelled(text("label-originals"), text("masters-in-version", safe=phrases.safety(s), version=s.version))
-        show.labelled(text("label-report"), _homely(home.reports / f"{s.aip}.html"))
+        show.labelled(text("label-report"), homely(home.reports / f"{s.aip}.html"))
     if len(summaries) > SHOWN:
-        show.labelled(text("label-report"), _homely(home.reports / "index.html"))
+        show.labelled(text("label-report"), homely(home.reports / "index.html"))
     if open_ := [s for s in summaries if s.needing]:
         show.labelled(text("label-look"), status_of(open_))
 
@@ -114,7 +114,7 @@ def status_of(summaries: Sequence[Summary]) -> str:
     return f"perenne status {show.shell(summaries[0].batch)}" if len(summaries) == 1 else "perenne status"
 
 
-def _homely(path: Path) -> str:
+def homely(path: Path) -> str:
     """A path as a shell takes it, short where it lies in the person's own folder."""
     own = Path.home()
     return f"~/{path.relative_to(own)}" if path.is_relative_to(own) and own != Path("/") else str(path)

@@ -20,6 +20,7 @@ from tasks.config.home import home as the_home
 from tasks.policy.load import find, load
 from tasks.premis.model import Ending
 from tasks.report import phrases
+from tasks.report.runs import Run, last_good_night, last_night
 from tasks.report.standing import refusals, standing
 from tasks.report.summary import WORST, Row, Summary, by_batch
 from tasks.sip.batch import in_inbox, not_taken
@@ -60,6 +61,7 @@ def status(
         _batches(summaries)
         _whole(summaries)
     else:
+        _night(home)
         _batches(summaries)
         _needs(summaries, inbox)
         if summaries:
@@ -112,8 +114,10 @@ def _free(home: Home) -> dict[str, int]:
 
 def _house(home: Home, inbox: Inbox) -> dict[str, Any]:
     """What a monitor asks, with stable, documented keys."""
-    oldest = inbox.waiting[0] if inbox.waiting else None
+    oldest, night, good = (inbox.waiting[0] if inbox.waiting else None), last_night(home), last_good_night(home)
     return {
+        "last_night": _ran(night),
+        "last_good_night": _ran(good),
         "oldest_waiting": {"batch": oldest.name, "since": oldest.since.isoformat()} if oldest else None,
         "not_taken": list(inbox.strange),
         "verification": _covered(home).as_json(),
@@ -121,7 +125,27 @@ def _house(home: Home, inbox: Inbox) -> dict[str, Any]:
     }
 
 
+def _ran(run: Run | None) -> dict[str, Any] | None:
+    if run is None:
+        return None
+    told = {"run": run.id, "state": run.state, "code": run.code, "started": run.started, "ended": run.ended}
+    return told | {"message": run.message, "new": run.new}
+
+
 # --- how it is told --------------------------------------------------------------
+
+
+def _night(home: Home) -> None:
+    """The last night in a line; nothing in a house where nobody ever let it run by night."""
+    night = last_night(home)
+    if night is None:
+        return
+    show.paragraph(text("night-was", when=phrases.moment(night.started), verdict=night.message or night.verdict))
+    if not night.whole:
+        good = last_good_night(home)
+        when = phrases.moment(good.started) if good else text("night-never")
+        show.paragraph(text("night-stopped", why=night.message, when=when))
+    show.say()
 
 
 def _batches(summaries: Sequence[Summary]) -> None:
@@ -180,10 +204,14 @@ def _needs(summaries: Sequence[Summary], inbox: Inbox) -> None:
     if open_ := [s for s in summaries if s.needing]:
         show.say(f"{text('label-look')}: {result.status_of(open_[:1])}")
     if inbox.waiting:
-        names = words.listed([show.one_line(w.name) for w in inbox.waiting[:NAMED]])
+        names = words.listed([_since(one) for one in inbox.waiting[:NAMED]])
         show.say(text("in-the-inbox", n=len(inbox.waiting), names=names))
     for name in inbox.strange[:NAMED]:
         show.say(text("not-taken", name=show.one_line(name)))
+
+
+def _since(one: Waiting) -> str:
+    return text("waits-since", name=show.one_line(one.name), moment=words.moment(one.since))
 
 
 def _told_of_house(home: Home) -> None:
