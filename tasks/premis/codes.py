@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from tasks.premis.model import Ending, Event, Outcome
 from tasks.words import LANGUAGES, Language, language
-from tasks.words import detail as told
+from tasks.words import details as told
 
 NOTE = "note"
 STOPPED = "stopped"
@@ -188,7 +188,7 @@ def advice(name: str, detail: Mapping[str, str]) -> str:
 
 
 def _filled(text: str, detail: Mapping[str, str]) -> str:
-    return text.format_map(_Safe({name: told(value) for name, value in detail.items()}))
+    return text.format_map(_Safe(told(dict(detail))))
 
 
 def ending(name: str, *, noted: Ending = Ending.KEPT) -> Ending:

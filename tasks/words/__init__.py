@@ -4,7 +4,7 @@ Knows nothing of the project. `text("all-good", n=60)` is a sentence in the lang
 """
 
 from tasks.words.catalogue import text
-from tasks.words.details import detail
+from tasks.words.details import detail, details
 from tasks.words.language import LANGUAGES, Language, chosen, language, speak, spoken
 from tasks.words.numbers import clock, day, duration, listed, moment, number, offset, percent, roughly, size
 
@@ -15,6 +15,7 @@ __all__ = [
     "clock",
     "day",
     "detail",
+    "details",
     "duration",
     "language",
     "listed",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import re
+import string
 
 from tasks.words.catalogue import catalogue, text
 from tasks.words.language import language
@@ -16,6 +17,11 @@ from tasks.words.numbers import localized
 
 PREFIX = "detail-"
 """The rows of the catalogue that a detail of the log may be made from: `texts/details.toml`."""
+NAMES = frozenset({"file", "path", "name", "now", "folder", "shown", "other", "person", "reason", "because"})
+"""Holes that hold what somebody else wrote: a file called `memory` keeps its name in every language."""
+GATHERING = ("detail-joined", "detail-listed", "detail-about", "detail-counted")
+"""Rows that only put others together, the widest first. They fit anything with a comma, so they are asked last and
+count only for what is known in them."""
 
 
 def detail(value: str) -> str:
@@ -26,12 +32,20 @@ def detail(value: str) -> str:
     return amount if amount != value else _sentence(value)
 
 
+def details(values: dict[str, str]) -> dict[str, str]:
+    """A detail's values by the names of their holes, as the language in force says them; names stay as they are."""
+    return {hole: value if hole in NAMES else detail(value) for hole, value in values.items()}
+
+
 def _sentence(value: str) -> str:
     for key, pattern in _patterns():
         if found := pattern.fullmatch(value):
-            holes = {name: detail(part) for name, part in found.groupdict().items()}
+            given = found.groupdict()
+            holes: dict[str, str] = details(given)
+            if key in GATHERING and holes == given:
+                continue
             count = holes.get("n", "")
-            return text(key, **{**holes, "n": int(count)} if count.isdigit() else holes)
+            return text(key, **{**holes, "n": int(count)} if count.isascii() and count.isdigit() else holes)
     return value
 
 
@@ -41,11 +55,17 @@ def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
     found = [
         (key, form) for key, row in catalogue().items() if key.startswith(PREFIX) for form in dict.fromkeys(row["en"])
     ]
-    found.sort(key=lambda one: -len(re.sub(r"\{\w+\}", "", one[1])))
+    found.sort(key=lambda one: _place(*one))
     return tuple((key, _pattern(form)) for key, form in found)
 
 
+def _place(key: str, form: str) -> tuple[int, int]:
+    if key in GATHERING:
+        return 1, GATHERING.index(key)
+    return 0, -len(re.sub(r"\{\w+\}", "", form))
+
+
 def _pattern(form: str) -> re.Pattern[str]:
-    parts = re.split(r"\{(\w+)\}", form)
-    fixed = [re.escape(part) if number % 2 == 0 else f"(?P<{part}>.+?)" for number, part in enumerate(parts)]
+    parts = string.Formatter().parse(form)
+    fixed = [re.escape(letters) + (f"(?P<{hole}>.+?)" if hole else "") for letters, hole, _, _ in parts]
     return re.compile("".join(fixed), re.DOTALL)
