@@ -18,6 +18,9 @@ from tasks.words.language import LANGUAGES, Language, language
 from tasks.words.numbers import number
 
 FOLDER = Path(__file__).with_name("texts")
+DETAILS = FOLDER / "details.toml"
+PREFIX = "detail-"
+"""What the rows of `texts/details.toml` are called, and no others."""
 COUNT = "n"
 """The hole that chooses between one and many."""
 
@@ -36,22 +39,38 @@ def text(key: str, /, **holes: object) -> str:
     Raises KeyError for a key or a hole that is not there: a mistake of the caller, found by any test that calls it.
     """
     lang = language()
-    forms = catalogue()[key][lang]
+    forms = (details() if key.startswith(PREFIX) else _sentences())[key][lang]
     counted = holes.get(COUNT)
     chosen = forms[0] if isinstance(counted, int) and _is_one(counted, lang) else forms[1]
     return chosen.format_map({name: _shown(value) for name, value in holes.items()})
 
 
-@functools.cache
 def catalogue() -> Mapping[str, Row]:
     """Every row of every file in `texts/`. Raises CatalogueError naming the first broken row."""
+    return MappingProxyType({**_sentences(), **details()})
+
+
+@functools.cache
+def details() -> Mapping[str, Row]:
+    """The rows that a detail of the log is read back by: many, and none of them is needed in English."""
+    return MappingProxyType(_of_files([DETAILS]))
+
+
+@functools.cache
+def _sentences() -> Mapping[str, Row]:
+    return MappingProxyType(_of_files(path for path in sorted(FOLDER.glob("*.toml")) if path != DETAILS))
+
+
+def _of_files(paths: Iterable[Path]) -> dict[str, Row]:
     rows: dict[str, Row] = {}
-    for path in sorted(FOLDER.glob("*.toml")):
+    for path in paths:
         found = load(path.read_text(encoding="utf-8"), path.stem)
         if twice := rows.keys() & found.keys():
             raise CatalogueError(f"{path.stem}: [{min(twice)}] is in another file, too")
+        if strange := [key for key in found if key.startswith(PREFIX) != (path == DETAILS)]:
+            raise CatalogueError(f"{path.stem}: [{strange[0]}] is no row of this file")
         rows |= found
-    return MappingProxyType(rows)
+    return rows
 
 
 def load(toml: str, name: str) -> dict[str, Row]:

@@ -11,12 +11,11 @@ import functools
 import re
 import string
 
-from tasks.words.catalogue import catalogue, text
-from tasks.words.language import language
+from tasks.words import catalogue
+from tasks.words.catalogue import text
+from tasks.words.language import Language, language
 from tasks.words.numbers import localized
 
-PREFIX = "detail-"
-"""The rows of the catalogue that a detail of the log may be made from: `texts/details.toml`."""
 NAMES = frozenset({"file", "path", "name", "now", "folder", "shown", "other", "person", "reason", "because"})
 """Holes that hold what somebody else wrote: a file called `memory` keeps its name in every language."""
 GATHERING = ("detail-joined", "detail-listed", "detail-about", "detail-counted")
@@ -26,8 +25,11 @@ count only for what is known in them."""
 
 def detail(value: str) -> str:
     """A detail's value as the language in force says it."""
-    if language() == "en":
-        return value
+    return value if language() == "en" else _told(value, language())
+
+
+@functools.lru_cache(maxsize=4096)
+def _told(value: str, _: Language) -> str:
     amount = localized(value)
     return amount if amount != value else _sentence(value)
 
@@ -38,8 +40,8 @@ def details(values: dict[str, str]) -> dict[str, str]:
 
 
 def _sentence(value: str) -> str:
-    for key, pattern in _patterns():
-        if found := pattern.fullmatch(value):
+    for key, letters, pattern in _patterns():
+        if letters in value and (found := pattern.fullmatch(value)):
             given = found.groupdict()
             holes: dict[str, str] = details(given)
             if key in GATHERING and holes == given:
@@ -50,19 +52,24 @@ def _sentence(value: str) -> str:
 
 
 @functools.cache
-def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
-    """Each row's English forms as patterns; those with more fixed letters first, so that the nearest row answers."""
-    found = [
-        (key, form) for key, row in catalogue().items() if key.startswith(PREFIX) for form in dict.fromkeys(row["en"])
-    ]
+def _patterns() -> tuple[tuple[str, str, re.Pattern[str]], ...]:
+    """Of each row its key, its longest fixed letters, and its English forms as patterns.
+
+    Those with more fixed letters come first, so that the nearest row answers.
+    """
+    found = [(key, form) for key, row in catalogue.details().items() for form in dict.fromkeys(row["en"])]
     found.sort(key=lambda one: _place(*one))
-    return tuple((key, _pattern(form)) for key, form in found)
+    return tuple((key, max(_fixed(form), key=len), _pattern(form)) for key, form in found)
+
+
+def _fixed(form: str) -> list[str]:
+    return [letters for letters, _, _, _ in string.Formatter().parse(form)]
 
 
 def _place(key: str, form: str) -> tuple[int, int]:
     if key in GATHERING:
         return 1, GATHERING.index(key)
-    return 0, -len(re.sub(r"\{\w+\}", "", form))
+    return 0, -sum(map(len, _fixed(form)))
 
 
 def _pattern(form: str) -> re.Pattern[str]:

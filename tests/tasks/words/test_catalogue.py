@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from tasks.words import LANGUAGES, detail, spoken, text
-from tasks.words.catalogue import CatalogueError, catalogue, load
-from tasks.words.details import PREFIX
+from tasks.words.catalogue import PREFIX, CatalogueError, catalogue, load
 
 ROOT = Path(__file__).resolve().parents[3]
 SOURCES = "".join(

@@ -10,8 +10,8 @@ import pytest
 
 from tasks.premis import codes
 from tasks.words import LANGUAGES, detail, spoken
-from tasks.words.catalogue import catalogue
-from tasks.words.details import GATHERING, PREFIX, _patterns
+from tasks.words.catalogue import details
+from tasks.words.details import GATHERING, _patterns
 from tests.tasks.words.said import SAMPLE, is_sentence, said
 
 OTHERS_WORDS = re.compile(
@@ -31,7 +31,7 @@ def unread(lang: str) -> list[str]:
 
 def known(text: str) -> bool:
     """Whether a row is made for this very sentence, or it holds one that is."""
-    patterns = [pattern for key, pattern in _patterns() if key not in GATHERING]
+    patterns = [pattern for key, _, pattern in _patterns() if key not in GATHERING]
     return any(pattern.fullmatch(text) for pattern in patterns) or detail(text) != text
 
 
@@ -96,10 +96,10 @@ def test_a_file_keeps_its_name_whatever_word_it_is() -> None:
 
 
 def test_a_row_of_details_reads_back_its_own_english() -> None:
-    for key in [key for key in catalogue() if key.startswith(PREFIX) and key not in GATHERING]:
+    for key in details().keys() - set(GATHERING):
         for lang in LANGUAGES:
             with spoken(lang):
-                assert detail(_filled(catalogue()[key]["en"][1])) == _filled(catalogue()[key][lang][1]), key
+                assert detail(_filled(details()[key]["en"][1])) == _filled(details()[key][lang][1]), key
 
 
 def _filled(form: str) -> str:
