@@ -13,7 +13,7 @@ from flows.migrate import Migrated, migrate
 from flows.ui import refused as refusals
 from flows.ui import states
 from flows.ui.reported import reported
-from flows.ui.run import run_id
+from flows.ui.run import one_heartbeat, run_id
 from flows.ui.stops import stops_clearly
 from tasks.aip.gone import check_store
 from tasks.config.home import Home
@@ -82,7 +82,7 @@ def through(
     check_store(home)
     load(find(policy, home))
     seal_days(home)
-    with tags(*(b.name for b in batches[:TAGS])):
+    with one_heartbeat(), tags(*(b.name for b in batches[:TAGS])):
         state = ingest([told(b.path) for b in batches], night, return_state=True) if batches else None
     if state and state.is_cancelled():
         return state.model_copy(update={"data": None})
@@ -96,7 +96,7 @@ def through(
     if not aips:
         return _none(refused, night=night)
     names = list(aips.values())
-    with tags(*names[:TAGS], *(str(aip)[:8] for aip in list(aips)[:TAGS])):
+    with one_heartbeat(), tags(*names[:TAGS], *(str(aip)[:8] for aip in list(aips)[:TAGS])):
         state = migrate([str(a) for a in aips], names, policy, reason, night=night, return_state=True)
     return close(state, refused, new=sum(i.new for i in taken if isinstance(i, Ingested)), night=night)
 

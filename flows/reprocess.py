@@ -12,6 +12,7 @@ from flows.migrate import migrate
 from flows.nightly import close
 from flows.ui import states
 from flows.ui.reported import reported
+from flows.ui.run import one_heartbeat
 from flows.ui.stops import stops_clearly
 from tasks.aip.find import UnknownAip, find_aips, labels
 from tasks.aip.gone import check_store
@@ -100,7 +101,8 @@ def again(
         found: dict[UUID, str] = find_aips(home, aips)
     except UnknownAip as e:
         return states.stopped(str(e))
-    state = migrate(
-        [str(a) for a in found], list(found.values()), policy, reason, which, rules, paths, codes, return_state=True
-    )
+    with one_heartbeat():
+        state = migrate(
+            [str(a) for a in found], list(found.values()), policy, reason, which, rules, paths, codes, return_state=True
+        )
     return close(state, [], new=0, night=False)

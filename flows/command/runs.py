@@ -13,7 +13,6 @@ from prefect.automations import Automation
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import (
     FlowRunFilter,
-    FlowRunFilterDeploymentId,
     FlowRunFilterEndTime,
     FlowRunFilterId,
     FlowRunFilterParentFlowRunId,
@@ -102,13 +101,13 @@ def cancelled(run: uuid.UUID, message: str) -> None:
 
 
 def settle_cut_off() -> int:
-    """Tell what went on below a worker's run that was cancelled or died as ended, too; returns how many states changed.
+    """Tell what went on below a run that was cancelled or died as ended, too; returns how many states changed.
 
-    Prefect ends the run whose process it killed, and leaves its subflows and task runs “running” for ever. What a task
-    run says comes to the server late, so a run is looked at again and again for a while after its end.
+    Prefect ends the run whose process it killed, or that gave no sign of life, and leaves its subflows, which send
+    none, and its task runs “running” for ever. What a task run says comes to the server late, so a run is looked at
+    again and again for a while after its end.
     """
     ended = FlowRunFilter(
-        deployment_id=FlowRunFilterDeploymentId(is_null_=False),
         state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.CANCELLED, StateType.CRASHED])),
         end_time=FlowRunFilterEndTime(after_=datetime.now(UTC) - LATE),
     )

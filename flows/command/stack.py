@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import importlib
 import json
 import os
 import socket
@@ -22,7 +23,7 @@ from flows.command.history import set_aside_damaged
 from tasks.config.home import Home
 from tasks.report.stops import temporary
 from tasks.store import disk
-from tasks.tools import service
+from tasks.tools import service, shared
 from tasks.words import text
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,6 +31,8 @@ ROOT = Path(__file__).resolve().parents[2]
 START_LIMIT_S = 90.0
 POOL = "local"
 _LOOK_S, _REFUSALS, _STARTS = 3.0, 4, 3
+_WORKING = {"run", "reprocess"}
+"""The verbs that need a door."""
 _PROBE = 1 << 20
 """Bytes that a server needs to write at least."""
 
@@ -83,10 +86,26 @@ def server(home: Home) -> Iterator[Address]:
     with users.open("a") as lock, (home.prefect / "start.lock").open("a") as start:
         fcntl.flock(lock, fcntl.LOCK_SH)
         fcntl.flock(start, fcntl.LOCK_EX)
-        address = _running(home) or _start(home, users, home.settings().server_port)
+        address = _running(home) or _start(home, users, home.settings().server_port, meanwhile=_load)
         fcntl.flock(start, fcntl.LOCK_UN)
-        os.environ.update(environment(home, address.port))
+        _settle(home, address.port)
         yield address
+
+
+def _load(home: Home, port: int) -> None:
+    """Load what a run needs while its server starts, which takes one core and some seconds."""
+    _settle(home, port)
+    if _WORKING & set(sys.argv[1:2]):  # a guess: a door that nobody needs costs its start
+        shared.begin(home.work, (home.store, home.inbox))
+    importlib.import_module("flows.migrate")
+
+
+def _settle(home: Home, port: int) -> None:
+    """Prefect's settings of this process; it reads them at its first import, or now again where the port is another."""
+    loaded, before = sys.modules.get("prefect.context"), os.environ.get("PREFECT_API_URL")
+    os.environ.update(environment(home, port))
+    if loaded is not None and os.environ["PREFECT_API_URL"] != before:
+        loaded.refresh_global_settings_context()
 
 
 def again(home: Home, address: Address) -> None:
@@ -185,7 +204,9 @@ def _healthy(port: int) -> bool:
         return False
 
 
-def _start(home: Home, users: Path, wanted: int) -> Address:
+def _start(
+    home: Home, users: Path, wanted: int, *, meanwhile: Callable[[Home, int], None] = lambda _home, _port: None
+) -> Address:
     if aside := set_aside_damaged(home.prefect / "prefect.db"):
         _say(text("history-damaged", aside=aside))
     log = home.prefect / "server.log"
@@ -199,6 +220,7 @@ def _start(home: Home, users: Path, wanted: int) -> Address:
         if ready:
             env["PREFECT_API_DATABASE_MIGRATE_ON_START"] = "false"
         guard = service.shared(command, users=users, env=env, log=log, cwd=ROOT)
+        meanwhile(home, port)
         if _ready(guard, users, port):
             _write(home.prefect / "server.json", {"port": port, "home": str(home.root), "guard": guard.pid})
             return Address(port, started=True)

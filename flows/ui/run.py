@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast
 
 from prefect import runtime
 from prefect.futures import PrefectFuture, wait
+from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from prefect.utilities.annotations import quote
 
@@ -33,6 +34,16 @@ def run_id() -> uuid.UUID:
     """The id of the outermost flow run, so that one night is one run in the log."""
     found = runtime.flow_run.root_flow_run_id or runtime.flow_run.id
     return uuid.UUID(str(found))
+
+
+@contextlib.contextmanager
+def one_heartbeat() -> Iterator[None]:
+    """Flows inside send no heartbeat of their own: that of the run above says that the process lives.
+
+    Prefect waits at the end of each flow for the thread that sends it, and that thread sleeps a second at a time.
+    """
+    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+        yield
 
 
 @contextlib.contextmanager

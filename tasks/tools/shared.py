@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import threading
 from pathlib import Path
 
@@ -24,6 +25,16 @@ def shared(work: Path, sources: tuple[Path, ...] = ()) -> Door:
         if key not in _DOORS:
             _DOORS[key] = Door(work, sources=sources)
         return _DOORS[key]
+
+
+def begin(work: Path, sources: tuple[Path, ...] = ()) -> None:
+    """Open the door in a thread of its own, for whoever asks for it later; what goes wrong is told to them."""
+
+    def opened() -> None:
+        with contextlib.suppress(Exception):  # asked for again, it is raised
+            shared(work, sources)
+
+    threading.Thread(target=opened, name="door").start()
 
 
 def close() -> None:
