@@ -6,11 +6,13 @@ from pydantic import BaseModel, Field
 
 from flows import ui
 from flows.nightly import named, through
+from flows.ui.forms import one_of, options
 from flows.ui.reported import reported
-from flows.ui.stops import stops_clearly
+from flows.ui.stops import outermost
 from tasks.config.home import home as the_home
 from tasks.report import phrases
 from tasks.sip.batch import in_inbox
+from tasks.words import text
 
 INBOX = list(dict.fromkeys(b.name for b in in_inbox(the_home().inbox)))
 """The names in the inbox when the deployment was made; `perenne up` makes it anew."""
@@ -19,24 +21,21 @@ INBOX = list(dict.fromkeys(b.name for b in in_inbox(the_home().inbox)))
 class BatchOptions(BaseModel):
     """Leave as it is for most batches."""
 
-    policy: str = Field(ui.policy(), title="Policy", description="The rules that decide what each format becomes.")
-    reason: str = Field(
-        "",
-        title="Reason",
-        description="One sentence for the log, read by auditors. Example: delivered again after repair.",
-        max_length=300,
-    )
+    model_config = options(text("form-options-batch"))
+    policy: str = Field(ui.policy(), title=text("form-policy"), description=text("form-policy-help"))
+    reason: str = Field("", title=text("form-reason"), description=text("form-reason-help"), max_length=300)
 
 
 @flow(
     name="batch",
     flow_run_name=lambda: phrases.batches([str(runtime.flow_run.parameters["batch"])]),
+    description=text("page-batch"),
     persist_result=False,
 )
-@stops_clearly
+@outermost
 @reported("batch")
 def batch(
-    batch: str = Field(description="A folder of the inbox.", json_schema_extra=ui.one_of(INBOX)),
+    batch: str = Field(description=text("form-batch"), json_schema_extra=one_of(INBOX)),
     options: BatchOptions = BatchOptions(),  # noqa: B008  the form shows its fields
 ) -> State:
     """One batch, now. The same batch twice does no harm: only what is new is done."""
@@ -45,7 +44,7 @@ def batch(
 
 
 @flow(name="run", flow_run_name=lambda: phrases.batches(runtime.flow_run.parameters["batches"]), persist_result=False)
-@stops_clearly
+@outermost
 @reported("batch")
 def run(batches: list[str], policy: str = "default", reason: str = "") -> State:
     """What `perenne run BATCH…` starts: batches by path or by name in the inbox."""

@@ -1,7 +1,6 @@
 """Flow: AIPs → their next versions. First run and reprocessing are the same code: the whole pipeline on one page."""
 
 # No `from __future__ import annotations`: Prefect resolves the types where the decorator was made.
-import time
 import uuid
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -11,7 +10,7 @@ from typing import Any
 from prefect import State, flow, get_run_logger, runtime
 from prefect.futures import PrefectFuture, as_completed
 
-from flows.ui import artifacts, states
+from flows.ui import states
 from flows.ui.run import put_down, run_id, threads, whole
 from flows.ui.stops import stops_clearly
 from tasks.aip.busy import sentence
@@ -76,7 +75,7 @@ def migrate(
     night: bool = False,
 ) -> State:
     """Bring AIPs to the state their policy asks for; only what is new, changed or asked for is done."""
-    began, home = time.monotonic(), the_home().prepare()
+    home = the_home().prepare()
     law = load(find(policy, home))
     store = Store(home.store)
     mend(home, store, run_id())
@@ -88,22 +87,18 @@ def migrate(
     choice = Choice(which, tuple(rules or ()), tuple(paths or ()), tuple(codes or ()))
     waiting = deque(dict.fromkeys(map(uuid.UUID, aips)))
     done, budget = Migrated((), 0, ()), Budget(home)
-    live, album = artifacts.ProgressArtifact(), Album(home, door)
+    album = Album(home, door)
     while waiting and not board.stop.is_set():
         session = Session(home, store, law, run_id(), door, reason=reason, budget=budget)
-        done += _wave(session, waiting, choice, live, album)
+        done += _wave(session, waiting, choice, album)
     called = dict(zip(aips, names or aips, strict=False))
     done = replace(done, apart=tuple((called[aip], code, why) for aip, code, why in done.apart))
     board.finish()
     pages.index(home, warn=get_run_logger().warning)
-    reports = f"http://127.0.0.1:{home.settings().reports_port}"
-    artifacts.publish(done.summaries, policy=law.id, seconds=time.monotonic() - began, reports=reports)
     return states.finished(done.summaries, worked=bool(done.worked), night=night, left=bool(waiting), data=(done,))
 
 
-def _wave(
-    session: Session, waiting: deque[uuid.UUID], choice: Choice, live: artifacts.ProgressArtifact, album: Album
-) -> Migrated:
+def _wave(session: Session, waiting: deque[uuid.UUID], choice: Choice, album: Album) -> Migrated:
     """The next AIPs all the way: as many as memory holds at once, and no more."""
     with session.holding(waiting, choice) as left:
         more = bool(waiting)
@@ -111,7 +106,7 @@ def _wave(
             get_run_logger().warning("The clock is behind the last event of AIP %s. Set it right.", late)
         _identify(session, more=more)
         chunks = plan(whole(session), whole(choice))
-        _normalize(session, chunks, live, more=more)
+        _normalize(session, chunks, more=more)
         _package(session, more=more)
         ended = [
             Stands(after, one.known, summarize(after, one.known, session.policy, one.languages, session.run))
@@ -137,14 +132,12 @@ def _identify(session: Session, *, more: bool) -> None:
         pass
 
 
-def _normalize(session: Session, chunks: Sequence[str], live: artifacts.ProgressArtifact, *, more: bool) -> None:
-    """Every chunk of work, two at a time on two cores, with the progress shown while it goes on."""
+def _normalize(session: Session, chunks: Sequence[str], *, more: bool) -> None:
+    """Every chunk of work, two at a time on two cores."""
     board.begin("normalize", session.planned, more=more)
     for _ in _in_turn(normalize.submit(name, number, whole(session)) for number, name in enumerate(chunks)):
-        live.show(board.stage("normalize"))
+        pass
     board.finish()
-    if chunks:
-        live.show(board.stage("normalize"), last=not more)
 
 
 def _package(session: Session, *, more: bool) -> None:

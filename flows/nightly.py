@@ -12,15 +12,16 @@ from flows.ingest import ingest
 from flows.migrate import Migrated, migrate
 from flows.ui import refused as refusals
 from flows.ui import states
+from flows.ui.markdown import Inbox
 from flows.ui.reported import reported
-from flows.ui.run import one_heartbeat, run_id
-from flows.ui.stops import stops_clearly
+from flows.ui.run import one_heartbeat, run_id, tagged
+from flows.ui.stops import outermost
 from tasks.aip.gone import check_store
 from tasks.config.home import Home
 from tasks.config.home import home as the_home
 from tasks.config.unfinished import marked
 from tasks.policy.load import find, load
-from tasks.premis import codes, log
+from tasks.premis import log
 from tasks.sip import bag
 from tasks.sip.batch import Batch, gone, in_inbox, not_taken, ready
 from tasks.sip.named import named as the_batch
@@ -28,13 +29,19 @@ from tasks.sip.naming import told
 from tasks.sip.refusal import Refused, machines, refuse
 from tasks.sip.taking import Ingested
 from tasks.tools.machine import fit
+from tasks.words import day, text
 
 TAGS = 20
 """A night of more batches is found by its name; so many tags fit on a run's page."""
 
 
-@flow(name="nightly", flow_run_name=lambda: f"night of {datetime.now():%d %b %Y}", persist_result=False)
-@stops_clearly
+@flow(
+    name="nightly",
+    flow_run_name=lambda: text("run-night", day=day(datetime.now().astimezone())),
+    description=text("page-nightly").strip(),
+    persist_result=False,
+)
+@outermost
 @reported("night")
 def nightly() -> State:
     """Every batch that is ready becomes safe, then gets its masters; what is settled costs a look and no more."""
@@ -45,13 +52,15 @@ def nightly() -> State:
     looked = [(b, _look(b, quiet_s, home, said.warning)) for b in batches]
     due = [b for b, found in looked if found is True]
     refused = [found for _, found in looked if isinstance(found, Refused)]
-    for waiting in dict.fromkeys(b.name for b, found in looked if found is False):
-        said.info("%s is still being delivered; it is taken when nothing has changed for a while.", waiting)
-    for name in not_taken(home.inbox):
-        said.warning("%s is not a folder: not taken.", name)
+    waiting = tuple(dict.fromkeys(b.name for b, found in looked if found is False))
+    inbox = Inbox(waiting, tuple(not_taken(home.inbox)))
+    for name in inbox.waiting:
+        said.info("%s: %s", name, text("inbox-waits"))
+    for name in inbox.not_taken:
+        said.warning("%s: %s", name, text("inbox-not-a-batch"))
     if batches and not due and not refused and not marked(home):
-        return states.nothing_ready([b.name for b in batches], home.settings().inbox_quiet_minutes)
-    return through(due, home, policy=home.settings().policy, night=True, refused=refused)
+        return states.nothing_ready([b.name for b in batches], home.settings().inbox_quiet_minutes, (inbox,))
+    return states.also(through(due, home, policy=home.settings().policy, night=True, refused=refused), inbox)
 
 
 def _look(one: Batch, quiet_s: float, home: Home, warn: Callable[[str], object]) -> bool | Refused:
@@ -82,13 +91,14 @@ def through(
     check_store(home)
     load(find(policy, home))
     seal_days(home)
+    tagged([b.name for b in batches[:TAGS]])
     with one_heartbeat(), tags(*(b.name for b in batches[:TAGS])):
         state = ingest([told(b.path) for b in batches], night, return_state=True) if batches else None
     if state and state.is_cancelled():
         return state.model_copy(update={"data": None})
     taken = states.data_of(state) if state else ()
     if state and not taken:
-        return states.stopped(state.message or "The ingest stopped.")
+        return states.onward(state, text("ingest-stopped"))
     refused = [*refused, *(t for t in taken if isinstance(t, Refused))]
     aips = {i.aip: i.batch for i in taken if isinstance(i, Ingested)}
     if night:
@@ -96,7 +106,9 @@ def through(
     if not aips:
         return _none(refused, night=night)
     names = list(aips.values())
-    with one_heartbeat(), tags(*names[:TAGS], *(str(aip)[:8] for aip in list(aips)[:TAGS])):
+    marks = [*names[:TAGS], *(str(aip)[:8] for aip in list(aips)[:TAGS])]
+    tagged([*(b.name for b in batches[:TAGS]), *marks])
+    with one_heartbeat(), tags(*marks):
         state = migrate([str(a) for a in aips], names, policy, reason, night=night, return_state=True)
     return close(state, refused, new=sum(i.new for i in taken if isinstance(i, Ingested)), night=night)
 
@@ -104,9 +116,9 @@ def through(
 def seal_days(home: Home) -> None:
     """Put the log's parts of every day that is over into one sorted file; ten million events then answer at once."""
     today = datetime.now(UTC).date()
-    for day in log.open_days(home.log):
-        if day < today:
-            log.compact(home.log, day)
+    for one in log.open_days(home.log):
+        if one < today:
+            log.compact(home.log, one)
 
 
 def close(state: State, refused: Sequence[Refused], *, new: int, night: bool) -> State:
@@ -116,9 +128,9 @@ def close(state: State, refused: Sequence[Refused], *, new: int, night: bool) ->
     refused = [*refused, *(Refused(name, why, code) for d in done for name, code, why in d.apart)]
     data = (*summaries, *refused)
     if state.is_cancelled():
-        return Cancelled(message=state.message, data=data or None)
+        return Cancelled(name=state.name, message=state.message, data=data or None)
     if not done:
-        return states.stopped(state.message or "The migration stopped.", data=data)
+        return states.onward(state, text("migration-stopped"), data)
     final = states.finished(summaries, worked=bool(done[0].worked or new), night=night, data=data)
     news = refusals.news(refused, night=night)
     passing = refusals.passing(news)
@@ -126,9 +138,9 @@ def close(state: State, refused: Sequence[Refused], *, new: int, night: bool) ->
     good = final.message if summaries else ""
     said = " ".join(filter(None, [refusals.sentences(news, coded=not passing), good, older]))
     if news and passing and not night:  # a night leaves it to the other run: nobody is asked for anything
-        return states.stopped(f"{news[0].code}: {said}", data=data)
-    if not summaries and (stop := _stop(news)):
-        return states.stopped(f"{stop}: {said}", data=data)
+        return states.stopped(said, news[0].code, data)
+    if not summaries and (stop := refusals.stop(news)):
+        return states.stopped(said, stop, data)
     if news and not passing:
         return Failed(name="Needs a person", message=said, data=data)
     return final.model_copy(update={"message": said}) if refused else final
@@ -144,18 +156,13 @@ def _none(refused: Sequence[Refused], *, night: bool) -> State:
     said, data = " ".join(filter(None, [refusals.sentences(news), older])), tuple(refused)
     if night and passing:
         return Completed(name="Nothing to do", message=said, data=data)
-    if stop := _stop(news):
-        return states.stopped(f"{stop}: {said}", data=data)
+    if stop := refusals.stop(news):
+        return states.stopped(said, stop, data)
     if passing:
-        return states.stopped(f"{news[0].code}: {said}", data=data)
+        return states.stopped(said, news[0].code, data)
     if all(r.code for r in news):
         return Failed(name="Needs a person", message=said, data=data)
     return states.stopped(said, data=data)
-
-
-def _stop(refused: Sequence[Refused]) -> str:
-    """The first code that says that something is wrong here and not with a delivery; "" for none."""
-    return next((r.code for r in refused if r.code and codes.stops(r.code)), "")
 
 
 def named(names: list[str], home: Home) -> list[Batch]:

@@ -1,19 +1,20 @@
 """Flow: an AIP again, under today's rules. Adds a version, removes nothing."""
 
 # No `from __future__ import annotations`: Prefect builds a form from the types themselves.
-from typing import Literal
+from typing import Annotated
 from uuid import UUID
 
 from prefect import State, flow, runtime
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from flows import ui
 from flows.migrate import migrate
-from flows.nightly import close
+from flows.nightly import TAGS, close
 from flows.ui import states
+from flows.ui.forms import Choices, one_of, options
 from flows.ui.reported import reported
-from flows.ui.run import one_heartbeat
-from flows.ui.stops import stops_clearly
+from flows.ui.run import one_heartbeat, tagged
+from flows.ui.stops import outermost
 from tasks.aip.find import UnknownAip, find_aips, labels
 from tasks.aip.gone import check_store
 from tasks.aip.plan import Scope
@@ -21,41 +22,45 @@ from tasks.config.home import home as the_home
 from tasks.policy.load import find, load
 from tasks.premis.log import check_clock
 from tasks.tools.machine import fit
+from tasks.words import listed, text
 
 AIPS = labels(the_home())
-WHICH = {
-    "everything new or changed": Scope.CHANGED,
-    "held files": Scope.HELD,
-    "failed files": Scope.FAILED,
-    "all files": Scope.ALL,
-}
+WHICH = Choices(
+    {
+        "which-changed": Scope.CHANGED,
+        "which-held": Scope.HELD,
+        "which-failed": Scope.FAILED,
+        "which-all": Scope.ALL,
+    }
+)
 
 
 class ReprocessOptions(BaseModel):
     """What to do again. Originals are never touched; every result is a new version."""
 
-    which: Literal["everything new or changed", "held files", "failed files", "all files"] = Field(
-        "everything new or changed",
-        title="Which files",
-        description="Files whose rule did not change are left alone, unless you choose otherwise.",
+    model_config = options(text("form-options-reprocess"))
+    which: Annotated[str, AfterValidator(WHICH.checked)] = Field(
+        WHICH.first,
+        title=text("form-which"),
+        description=text("form-which-help"),
+        json_schema_extra=one_of(WHICH.shown),
     )
-    rules: list[str] = Field([], title="Only these rules", description="Rule names, for example pdf-2b. Empty: all.")
-    paths: list[str] = Field(
-        [], title="Only these paths", description="Files or folders, for example báo-cáo/. Empty: all."
-    )
-    policy: str = Field(ui.policy(), title="Policy", description="The rules that decide what each format becomes.")
+    rules: list[str] = Field([], title=text("form-rules"), description=text("form-rules-help"))
+    paths: list[str] = Field([], title=text("form-paths"), description=text("form-paths-help"))
+    policy: str = Field(ui.policy(), title=text("form-policy"), description=text("form-policy-help"))
 
 
 @flow(
     name="reprocess",
-    flow_run_name=lambda: f"{str(runtime.flow_run.parameters['aip']).split(' (')[0]} again",
+    flow_run_name=lambda: text("again", name=str(runtime.flow_run.parameters["aip"]).rsplit(" (", 1)[0]),
+    description=text("page-reprocess"),
     persist_result=False,
 )
-@stops_clearly
+@outermost
 @reported("reprocess")
 def reprocess(
-    aip: str = Field(description="The AIP to work on.", json_schema_extra=ui.one_of(AIPS)),
-    reason: str = Field(description="One sentence for the log: why now?", min_length=8, max_length=300),
+    aip: str = Field(description=text("form-aip"), json_schema_extra=one_of(AIPS)),
+    reason: str = Field(description=text("form-why-now"), min_length=8, max_length=300),
     options: ReprocessOptions = ReprocessOptions(),  # noqa: B008  the form shows its fields
 ) -> State:
     """An AIP again, under today's rules."""
@@ -64,10 +69,10 @@ def reprocess(
 
 @flow(
     name="reprocess",
-    flow_run_name=lambda: "again: " + ", ".join(runtime.flow_run.parameters["aips"]),
+    flow_run_name=lambda: text("again", name=listed(runtime.flow_run.parameters["aips"])),
     persist_result=False,
 )
-@stops_clearly
+@outermost
 @reported("reprocess")
 def reprocess_named(
     aips: list[str],
@@ -101,6 +106,7 @@ def again(
         found: dict[UUID, str] = find_aips(home, aips)
     except UnknownAip as e:
         return states.stopped(str(e))
+    tagged([*list(found.values())[:TAGS], *(str(aip)[:8] for aip in list(found)[:TAGS])])
     with one_heartbeat():
         state = migrate(
             [str(a) for a in found], list(found.values()), policy, reason, which, rules, paths, codes, return_state=True

@@ -4,16 +4,19 @@
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Annotated
 
 from prefect import State, flow, get_run_logger
 from prefect.artifacts import create_markdown_artifact
 from prefect.states import Completed, Failed
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
+from flows.ui.artifacts import SUMMARY
+from flows.ui.forms import Choices, one_of, options
+from flows.ui.markdown import escaped
 from flows.ui.run import run_id, whole
-from flows.ui.states import put_down
-from flows.ui.stops import stops_clearly
+from flows.ui.states import put_down, stopped
+from flows.ui.stops import outermost
 from tasks.aip.coverage import Coverage, Holding, coverage, due, holdings, share, within
 from tasks.aip.find import UnknownAip, find_aips, names
 from tasks.aip.fixity import Read
@@ -24,7 +27,7 @@ from tasks.premis.log import check_clock
 from tasks.report import pages, phrases
 from tasks.store.strangers import strangers
 from tasks.verify import verify as verify_some
-from tasks.words import size, text
+from tasks.words import moment, size, text
 
 TASK_BYTES = 20_000_000_000
 TASK_AIPS = 200
@@ -32,21 +35,26 @@ TASK_AIPS = 200
 SHOWN = 20
 
 
+HOW_MUCH = Choices({"share-day": True, "share-everything": False})
+
+
 class VerifyOptions(BaseModel):
     """Leave as it is for the day's share."""
 
-    aips: list[str] = Field([], title="Only these AIPs", description="Ids or batch names. Empty: all of the store.")
-    how_much: Literal["the day's share", "everything"] = Field(
-        "the day's share",
-        title="How much",
-        description="The day's share is so much that everything is read once in the days of the setting verify_days.",
+    model_config = options(text("form-options-verify"))
+    aips: list[str] = Field([], title=text("form-aips"), description=text("form-aips-help"))
+    how_much: Annotated[str, AfterValidator(HOW_MUCH.checked)] = Field(
+        HOW_MUCH.first,
+        title=text("form-how-much"),
+        description=text("form-how-much-help"),
+        json_schema_extra=one_of(HOW_MUCH.shown),
     )
-    minutes: int = Field(0, ge=0, title="At most minutes", description="0: no limit. An AIP is always read whole.")
-    gigabytes: int = Field(0, ge=0, title="At most gigabytes", description="0: no limit.")
+    minutes: int = Field(0, ge=0, title=text("form-minutes"), description=text("form-minutes-help"))
+    gigabytes: int = Field(0, ge=0, title=text("form-gigabytes"), description=text("form-no-limit"))
 
 
-@flow(name="verify", flow_run_name="store", persist_result=False)
-@stops_clearly
+@flow(name="verify", flow_run_name=lambda: text("run-store"), description=text("page-verify"), persist_result=False)
+@outermost
 def verify(options: VerifyOptions = VerifyOptions()) -> State:  # noqa: B008  the form shows its fields
     """Reads stored bytes and compares their digests, those first that were not read for longest."""
     home = the_home().prepare()
@@ -55,12 +63,12 @@ def verify(options: VerifyOptions = VerifyOptions()) -> State:  # noqa: B008  th
     try:
         wanted = find_aips(home, options.aips, gone=True) if options.aips else dict(names(home, gone=True))
     except UnknownAip as e:
-        return Failed(name="Stopped", message=str(e))
+        return stopped(str(e))
     held = [one for one in holdings(home, store) if one.aip in wanted]
     gone, there = [one for one in held if one.gone], [one for one in held if not one.gone]
     chosen = (
         share(there, days=days, now=datetime.now(UTC))
-        if options.how_much == "the day's share" and not options.aips
+        if HOW_MUCH[options.how_much] and not options.aips
         else due(there)
     )
     if options.gigabytes:
@@ -76,8 +84,9 @@ def verify(options: VerifyOptions = VerifyOptions()) -> State:  # noqa: B008  th
     stray = list(strangers(store)) if not options.aips and not board.stop.is_set() else []
     covered = coverage(holdings(home, store), days=days, now=datetime.now(UTC))
     pages.verified(home, [r.aip for r in read], {r.aip for r in read if r.alarms}, warn=get_run_logger().warning)
-    _artifact(read, stray, covered)
-    return _state(read, stray, covered, left=len(gone) + len(chosen) - len(read))
+    state = _state(read, stray, covered, left=len(gone) + len(chosen) - len(read))
+    _artifact(state, read, stray, covered)
+    return state
 
 
 def _groups(chosen: Sequence[Holding]) -> Iterator[list[Holding]]:
@@ -93,7 +102,7 @@ def _groups(chosen: Sequence[Holding]) -> Iterator[list[Holding]]:
 
 def _state(read: list[Read], stray: list[str], covered: Coverage, *, left: int) -> State:
     bad = [r for r in read if r.alarms]
-    told = text("aips-read", n=sum(r.files > 0 for r in read), size=size(sum(r.bytes for r in read)))
+    told = _much(read)
     good, data = text("every-byte-as-stored", read=told), (*read, covered)
     if bad:
         first = f"{bad[0].batch}: {bad[0].alarms[0]}"
@@ -106,8 +115,20 @@ def _state(read: list[Read], stray: list[str], covered: Coverage, *, left: int) 
     return Completed(name="Done", message=f"{good} {phrases.covered(covered)}", data=data)
 
 
-def _artifact(read: list[Read], stray: list[str], covered: Coverage) -> None:
-    lines = [f"## {phrases.covered(covered)}", ""]
-    lines += [f"- `{r.batch}`: {fault}" for r in read for fault in r.faults][:SHOWN]
-    lines += [f"- in the storage root: `{path}`" for path in stray[:SHOWN]]
-    create_markdown_artifact(markdown="\n".join(lines), key="verification", description=phrases.covered(covered))
+def _artifact(state: State, read: list[Read], stray: list[str], covered: Coverage) -> None:
+    """The summary: verdict, what is not as stored with what to do, and how much of the store was read lately."""
+    bad = [r for r in read if r.alarms]
+    lines = [f"## {text('verified-bad', n=len(bad)) if bad else text('verified-good')}", ""]
+    for one in bad[:SHOWN]:
+        lines += [f"**✕ {escaped(one.batch)}** `{one.aip}`", ""]
+        lines += [*(f"- {escaped(fault)}" for fault in one.alarms[:SHOWN]), ""]
+    lines += [f"→ {text('verified-do')}", ""] if bad else []
+    lines += [f"- {text('in-the-storage-root')}: **{escaped(path)}**" for path in stray[:SHOWN]]
+    lines += ["", "| | |", "|---|---|", f"| {text('verified-read')} | {_much(read)} |"]
+    lines.append(f"| {text('verified-covered')} | {phrases.covered(covered)} |")
+    lines += [f"| {text('verified-oldest')} | {moment(covered.oldest)} |"] if covered.oldest else []
+    create_markdown_artifact(markdown="\n".join(lines), key=SUMMARY, description=state.message)
+
+
+def _much(read: list[Read]) -> str:
+    return text("aips-read", n=sum(r.files > 0 for r in read), size=size(sum(r.bytes for r in read)))

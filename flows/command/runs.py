@@ -89,7 +89,7 @@ def to_be_cancelled(run: uuid.UUID) -> bool:
     """Whether somebody asked, on Prefect's page, for the end of this run; one that was put down ended by itself."""
     with _client() as client:
         state = client.read_flow_run(run).state
-    if state is None or (state.message or "").startswith(PUT_DOWN):
+    if state is None or state.name == PUT_DOWN:
         return False
     return state.is_cancelling() or state.is_cancelled()
 

@@ -3,19 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
-from typing import Any
 
 from tasks import words
 from tasks.config.home import ConfigError, home
-
-
-def one_of(names: Sequence[str]) -> dict[str, Any]:
-    """A form's list of choices, as it was when the deployment was made; a plain text field when there is none.
-
-    A `Literal` would do the same, but with one value Prefect's form shows a constant that cannot be chosen.
-    """
-    return {"enum": list(names)} if names else {}
 
 
 def policy() -> str:

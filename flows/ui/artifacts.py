@@ -1,127 +1,120 @@
-"""The artifacts of a run, in the order of reading: summary, needs-a-person, progress, report."""
+"""The artifacts that a run leaves when it is over, and what its log says last: one of each, at the outermost run."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from uuid import UUID
 
-from prefect.artifacts import (
-    create_link_artifact,
-    create_markdown_artifact,
-    create_progress_artifact,
-    create_table_artifact,
-    update_progress_artifact,
-)
+from prefect import State, get_run_logger
+from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 
-from tasks.aip.progress import Stage
+from flows.ui import states
+from flows.ui.markdown import Account, Inbox, file_of, markdown, page_of
+from tasks.config.home import Home
+from tasks.premis.model import Ending
 from tasks.report import phrases
-from tasks.report.summary import SHAPES, WORST, Row, Summary
-from tasks.words import duration, roughly, text
+from tasks.report.summary import SHAPES, Summary
+from tasks.sip.refusal import Refused
+from tasks.words import text
 
-SHOWN = 20
 TABLE_ROWS = 1000
-EVERY_S = 2.0
-"""An update of the progress artifact costs the server 3.4 ms; more often than this nobody sees."""
+LOGGED = 20
+SUMMARY, TABLE, REPORT = "summary", "needs-a-person", "report"
+_FEW_LETTERS = 300
 
 
-class ProgressArtifact:
-    """The live line `38 of 60 files, about 1 min left`."""
-
-    def __init__(self) -> None:
-        self._id: UUID | None = None
-        self._last = 0.0
-
-    def show(self, stage: Stage, *, last: bool = False) -> None:
-        """Write the present state, at most every two seconds unless it is the last."""
-        if not last and time.monotonic() - self._last < EVERY_S:
-            return
-        self._last = time.monotonic()
-        share = 100.0 * stage.done / stage.files if stage.files else 100.0
-        told = f"{text('n-of-files', done=stage.done, n=stage.files)}, {_time(stage)}"
-        if self._id is None:
-            self._id = create_progress_artifact(progress=share, key="progress", description=told)  # type: ignore[assignment]
-        else:
-            update_progress_artifact(artifact_id=self._id, progress=share, description=told)
-
-
-def _time(stage: Stage) -> str:
-    if stage.over:
-        return duration(stage.seconds)
-    return text("starting") if stage.left_s is None else text("about-left", time=roughly(stage.left_s))
-
-
-def publish(summaries: Sequence[Summary], *, policy: str, seconds: float, reports: str) -> None:
-    """Write summary, table of trouble and report link of a run that is through."""
-    if not summaries:
-        return
-    create_markdown_artifact(
-        markdown=markdown(summaries, policy=policy, seconds=seconds, reports=reports),
-        key="summary",
-        description=phrases.message(summaries),
+def account(state: State, home: Home, run: UUID, *, night: bool, policy: str, seconds: float) -> Account:
+    """What a run's state carries, with the addresses of its pages."""
+    told = states.data_of(state)
+    summaries = tuple(t for t in told if isinstance(t, Summary))
+    return Account(
+        summaries,
+        tuple(t for t in told if isinstance(t, Refused)),
+        next((t for t in told if isinstance(t, Inbox)), Inbox()),
+        night,
+        policy,
+        seconds,
+        f"http://127.0.0.1:{home.settings().reports_port}",
+        _page(home, run, summaries),
     )
-    rows = [(s, row) for s in summaries for row in s.attention]
+
+
+def publish(state: State, one: Account) -> None:
+    """Write summary, table of what needs a person and link to the report, and tell the same in the run's log."""
+    stopped = state.name == "Stopped"
+    if not (one.summaries or one.refused or one.inbox != Inbox() or stopped):
+        return
+    body = markdown(one) if one.summaries or one.refused or one.inbox != Inbox() else ""
+    if stopped:
+        head = [f"## {text('run-stopped')}", "", state.message or "", "", text("when-mended"), ""]
+        body = "\n".join([*head, body])
+    create_markdown_artifact(markdown=body, key=SUMMARY, description=description(state, one))
+    rows = table(one)
     if rows:
-        create_table_artifact(
-            table=[_cells(s, row, many=len(summaries) > 1) for s, row in rows[:TABLE_ROWS]],
-            key="needs-a-person",
-            description=text("n-rows-worst-first", n=len(rows)),
-        )
-    for summary in summaries[:SHOWN]:
+        create_table_artifact(table=rows, key=TABLE, description=needs(one))
+    if one.summaries:
         create_link_artifact(
-            link=f"{reports}/{summary.aip}.html", link_text=f"Open the report of {summary.batch}", key="report"
+            link=f"{one.reports}/{one.page}",
+            link_text=text("open-the-report-of-the-run"),
+            key=REPORT,
+            description=text("open-the-report-of-the-run"),
         )
+    _log(state, one)
 
 
-def markdown(summaries: Sequence[Summary], *, policy: str, seconds: float, reports: str) -> str:
-    """The summary in the order of face.md: verdict, safety, numbers, what needs a person."""
-    lines = [f"## {phrases.verdict(summaries)}", ""]
-    for summary in summaries[:SHOWN]:
-        lines += _batch(summary, reports)
-    if len(summaries) > SHOWN:
-        lines.append(f"and {len(summaries) - SHOWN} more batches in the table.")
-    masters = sum(s.masters for s in summaries)
-    lines += ["", f"{text('n-masters', n=masters)} · {duration(seconds)} · policy {policy}"]
-    return "\n".join(lines)
+def description(state: State, one: Account) -> str:
+    """The news of a run, the most important first: a card shows 45 letters."""
+    if state.name != "Needs a person":
+        waiting = len(one.inbox.waiting)
+        return " ".join([_short(state.message or ""), *([text("inbox-waiting", n=waiting)] if waiting else [])])
+    refused = len(one.turned_away(known=False))
+    parts = [text("deliveries-refused", n=refused)] if refused else []
+    return " ".join([*parts, phrases.message(one.summaries) if one.summaries else ""]).strip()
 
 
-def _batch(summary: Summary, reports: str) -> list[str]:
-    lines = [f"### {_text(summary.batch)}", phrases.safety(summary), ""]
-    if summary.supplement and summary.supplement.now:
-        lines += [f"**{_text(phrases.supplement(summary))}**", ""]
-    lines += ["| | files | |", "|---|---:|---|"]
-    lines += [
-        f"| {SHAPES[ending]} {phrases.ended(ending)} | {n} | {phrases.means(ending)} |"
-        for ending in reversed(WORST)
-        if (n := summary.ended.get(ending, 0))
+def needs(one: Account) -> str:
+    """How much needs a person, older matters included."""
+    return phrases.needs(one.summaries, len(one.refused))
+
+
+def table(one: Account) -> list[dict[str, str]]:
+    """Refused deliveries and files that need a person, new matters first; the first columns are those in view."""
+    keys = tuple(text(f) for f in _columns())
+    refused = [(r.batch, f"✕ {r.code}", "", r.why, "") for known in (False, True) for r in one.turned_away(known=known)]
+    files = [
+        (file_of(one, s, r), f"{SHAPES[r.ending]} {r.code}", r.do, r.seen, f"{one.reports}/{page_of(s, r)}")
+        for new in (True, False)
+        for s, r in one.rows(new=new)
     ]
-    lines += ["", f"[Open the report]({reports}/{summary.aip}.html)", ""]
-    if summary.attention:
-        lines.append("#### What needs a person")
-    for row in summary.attention[:SHOWN]:
-        lines += [
-            f"**{SHAPES[row.ending]} {phrases.ended(row.ending)}** `{row.code}` **{_text(row.file)}**  ",
-            f"{_text(row.seen)}  ",
-        ]
-        lines += [f"→ {_text(row.do)}", ""] if row.do else [""]
-    if len(summary.attention) > SHOWN:
-        lines.append(f"and {len(summary.attention) - SHOWN} more in the table.")
-    return lines
+    return [dict(zip(keys, cells, strict=True)) for cells in [*refused, *files][:TABLE_ROWS]]
 
 
-def _cells(summary: Summary, row: Row, *, many: bool) -> dict[str, str]:
-    file = f"{summary.batch}/{row.file}" if many else row.file
-    return {
-        "file": file,
-        "code": f"{SHAPES[row.ending]} {row.code}",
-        "do": row.do,
-        "seen": row.seen,
-        "aip": str(summary.aip),
-    }
+def _columns() -> Sequence[str]:
+    return ("col-file", "col-code", "col-do", "col-seen", "col-page")
 
 
-def _text(value: str) -> str:
-    """A producer's text inside Markdown: nothing in it may become a link, a tag or a table cell."""
-    for letter in "\\`*_{}[]<>()#|!":
-        value = value.replace(letter, f"\\{letter}")
-    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in value)
+def _log(state: State, one: Account) -> None:
+    """The page of a run opens on its log: what an operator wants to know stands at its end."""
+    said = get_run_logger()
+    for refused in one.turned_away(known=False)[:LOGGED]:
+        said.warning("✕ %s: %s %s", refused.batch, refused.code, _short(refused.why))
+    rows = one.rows(new=True)
+    for summary, row in rows[:LOGGED]:
+        level = said.error if row.ending is Ending.FAILED else said.warning
+        file = file_of(one, summary, row)
+        level("%s %s: %s. %s → %s", SHAPES[row.ending], file, row.code, row.seen, row.do)
+    if len(rows) > LOGGED:
+        said.warning("%s", text("and-more-in-the-table", n=len(rows) - LOGGED))
+    said.info("%s %s", description(state, one), f"{one.reports}/{one.page}" if one.summaries else "")
+
+
+def _page(home: Home, run: UUID, summaries: Sequence[Summary]) -> str:
+    """The page of the run where there is one, else that of its only AIP, else the list of all."""
+    mine = f"runs/{run}.html"
+    if (home.reports / mine).exists():
+        return mine
+    return f"{summaries[0].aip}.html" if len(summaries) == 1 else "index.html"
+
+
+def _short(told: str) -> str:
+    return told if len(told) <= _FEW_LETTERS else f"{told[: _FEW_LETTERS - 1]}…"

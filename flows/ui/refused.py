@@ -43,3 +43,8 @@ def older(refused: Sequence[Refused], *, night: bool) -> list[Refused]:
 def passing(refused: Sequence[Refused]) -> bool:
     """Whether nothing is wrong with any: another run works on each, or somebody still writes it."""
     return all(r.code in codes.CODES and codes.code(r.code).transient for r in refused)
+
+
+def stop(refused: Sequence[Refused]) -> str:
+    """The first code that says that something is wrong here and not with a delivery; "" for none."""
+    return next((r.code for r in refused if r.code and codes.stops(r.code)), "")

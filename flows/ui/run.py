@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar, cast
 
 from prefect import runtime
+from prefect.client.orchestration import get_client
+from prefect.exceptions import PrefectHTTPStatusError
 from prefect.futures import PrefectFuture, wait
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
@@ -34,6 +36,18 @@ def run_id() -> uuid.UUID:
     """The id of the outermost flow run, so that one night is one run in the log."""
     found = runtime.flow_run.root_flow_run_id or runtime.flow_run.id
     return uuid.UUID(str(found))
+
+
+def tagged(names: Sequence[str]) -> None:
+    """Give the run of this process these tags besides its own: the filters of the Runs page go by them.
+
+    A run that the server cannot tag goes on without.
+    """
+    before, after = list(runtime.flow_run.tags), list(dict.fromkeys([*runtime.flow_run.tags, *names]))
+    if after == before:
+        return
+    with contextlib.suppress(PrefectHTTPStatusError), get_client(sync_client=True) as client:
+        client.update_flow_run(run_id(), tags=after)
 
 
 @contextlib.contextmanager

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 
 from prefect import State
 from prefect.states import Cancelled, Completed, Failed
 
 from tasks.aip.progress import board
-from tasks.premis import codes
 from tasks.report import phrases
 from tasks.report.summary import Summary
 from tasks.words import listed, text
 
-PUT_DOWN = "Stopped after the files in hand."
+PUT_DOWN = "Put down"
+"""The name of a run that was asked to stop and did so after the files in hand; *Cancelled* ended at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """The code of what stopped a run, among what its state carries: the message is in the language of whoever reads."""
+
+    code: str
 
 
 def finished(
@@ -46,28 +54,43 @@ def finished(
 
 def put_down(told: str, data: tuple[Any, ...] = ()) -> State:
     """One Ctrl-C: what is in order is, and the next run does the rest."""
-    return Cancelled(message=f"{PUT_DOWN} {told}".strip(), data=data)
+    return Cancelled(name=PUT_DOWN, message=f"{text('put-down')} {told}".strip(), data=data)
 
 
-def nothing_ready(names: Sequence[str], minutes: int) -> State:
+def nothing_ready(names: Sequence[str], minutes: int, data: tuple[Any, ...] = ()) -> State:
     """Batches lie in the inbox, and each may still be on its way."""
     waiting = text("not-ready-yet", n=len(names), names=listed(names[:5]))
-    return Completed(name="Nothing to do", message=f"{waiting} {text('when-ready', n=minutes)}")
+    return Completed(name="Nothing to do", message=f"{waiting} {text('when-ready', n=minutes)}", data=data)
 
 
-def stopped(message: str, data: tuple[Any, ...] = ()) -> State:
-    """The run itself could not go on; nothing was lost."""
-    return Failed(name="Stopped", message=message, data=data or None)
+def stopped(message: str, code: str = "", data: tuple[Any, ...] = ()) -> State:
+    """The run itself could not go on; nothing was lost. The message begins with the code, for people who look it up."""
+    carried = (*data, Code(code)) if code else data
+    return Failed(name="Stopped", message=f"{code}: {message}" if code else message, data=carried or None)
+
+
+def onward(state: State, otherwise: str, data: tuple[Any, ...] = ()) -> State:
+    """A stopped subflow's state for its parent, which hands on `data` besides."""
+    carried = (*data, *(found for found in _carried(state) if isinstance(found, Code)))
+    return Failed(name="Stopped", message=state.message or otherwise, data=carried or None)
 
 
 def code_of(state: State) -> str:
-    """The code that a stopped run begins its message with; "" for a sentence alone."""
-    code = (state.message or "").partition(":")[0]
-    return code if state.name == "Stopped" and code in codes.CODES else ""
+    """The code of what stopped a run; "" where it has none, or did not stop."""
+    return next((found.code for found in _carried(state) if isinstance(found, Code)), "")
 
 
 def data_of(state: State) -> tuple[Any, ...]:
-    """What a subflow handed on in its state; empty when it stopped."""
+    """What a run handed on in its state, but for the code of what stopped it."""
+    return tuple(found for found in _carried(state) if not isinstance(found, Code))
+
+
+def also(state: State, *more: object) -> State:
+    """The same state, which hands on something more."""
+    return state.model_copy(update={"data": (*_carried(state), *more)})
+
+
+def _carried(state: State) -> tuple[Any, ...]:
     data = cast(Any, state.data)
     data = getattr(data, "result", data)
     return data if isinstance(data, tuple) else ()

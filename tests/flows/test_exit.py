@@ -38,14 +38,14 @@ def test_every_stop_but_wrong_settings_and_rules_is_the_machines() -> None:
 
 
 def test_the_code_of_a_stopped_run_is_read_from_its_state() -> None:
-    assert states.code_of(states.stopped("space: lô: no room")) == "space"
+    assert states.code_of(states.stopped("lô: no room", "space")) == "space"
     assert states.code_of(states.stopped("The ingest stopped.")) == ""
 
 
 def test_a_run_that_the_machine_stopped_halfway_is_not_told_as_stopped_by_a_person() -> None:
     board.stop.set()  # so do the threads of a run whose disk is full
     try:
-        assert run._code(states.stopped("disk-full: /store is full"), ()) == 3
+        assert run._code(states.stopped("/store is full", "disk-full"), ()) == 3
         assert run._code(states.stopped("The ingest stopped."), ()) == 1
     finally:
         board.stop.clear()

@@ -56,7 +56,7 @@ def test_a_delivery_that_was_taken_away_since_it_was_listed_is_left_alone(tmp_pa
 def test_a_migration_that_was_put_down_puts_its_parent_down_with_what_is_done(night: bool, refused: list) -> None:
     for done in ([], [summary(files=3, done=2, held=1)]):
         state = close(put_down(*done), refused, new=0, night=night)
-        assert (state.is_cancelled(), state.name) == (True, "Cancelled")
+        assert (state.is_cancelled(), state.name) == (True, "Put down")
         assert states.data_of(state) == (*done, *refused)
         assert state.message.startswith("Stopped after the files in hand.")
         assert "0 of 0" not in state.message

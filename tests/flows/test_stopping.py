@@ -79,7 +79,7 @@ def test_one_ctrl_c_ends_after_the_files_in_hand_and_the_next_run_does_the_rest(
     assert first.waited == 0
     assert kills.quiet(home)
     assert not scans.states(home) & scans.UNTRUE
-    assert scans.last(home) == ("CANCELLED", "Cancelled")
+    assert scans.last(home) == ("CANCELLED", "Put down")
     assert kills.start(home, "run", "quét").wait(kills.LIMIT_S) == 0
     scans.settled_once(home)
     assert first.endings <= kills.left(home).endings
@@ -104,7 +104,7 @@ def test_one_ctrl_c_while_a_delivery_is_taken_in_puts_it_down_and_the_next_run_t
     print(f"ended after {time.monotonic() - began:.1f} s, as {scans.last(home)}")
     assert list(Store(home / "store").aips()) == []
     assert kills.left(home).endings == {}
-    assert scans.last(home) == ("CANCELLED", "Cancelled")
+    assert scans.last(home) == ("CANCELLED", "Put down")
     assert kills.start(home, "run", "nhiều").wait(kills.LIMIT_S) == 0
     assert len(kills.left(home).endings) == files
     assert kills.leftovers(home) == []

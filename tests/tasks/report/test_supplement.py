@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from flows.command import result
-from flows.ui import artifacts
+from flows.ui.markdown import Account, Inbox, markdown
 from tasks.aip import ledger as ledgers
 from tasks.aip.ledger import About, Ledger
 from tasks.config.home import Home
@@ -76,8 +76,8 @@ def test_a_batch_that_comes_from_another_folder_is_told_as_received_before(
     for summary, times in ((now, 1), (seen, 0)):  # a run that was about something else does not tell it again
         result.result(home, [summary], worked=True, seconds=1)
         assert capsys.readouterr().out.count(f"Supplement  lô-1: {phrases.supplement(summary)}\n") == times
-        markdown = artifacts.markdown([summary], policy="p", seconds=1, reports="")
-        assert markdown.count("Received before") == times
+        told = Account((summary,), (), Inbox(), night=False, policy="p", seconds=1, reports="", page="")
+        assert markdown(told).count("Received before") == times
 
 
 def test_a_batch_that_came_once_is_no_supplement_nor_is_the_same_again(home: Home, tmp_path: Path) -> None:
