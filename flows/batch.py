@@ -6,7 +6,8 @@ from pydantic import BaseModel, Field
 
 from flows import ui
 from flows.nightly import named, through
-from flows.ui.forms import one_of, options
+from flows.ui import plans
+from flows.ui.forms import one_of, only_plans, options
 from flows.ui.reported import reported
 from flows.ui.stops import outermost
 from tasks.config.home import home as the_home
@@ -24,12 +25,19 @@ class BatchOptions(BaseModel):
     model_config = options(text("form-options-batch"))
     policy: str = Field(ui.policy(), title=text("form-policy"), description=text("form-policy-help"))
     reason: str = Field("", title=text("form-reason"), description=text("form-reason-help"), max_length=300)
+    dry_run: bool = Field(False, title=text("form-dry-run"), description=text("form-dry-run-help"))
+
+
+def _named() -> str:
+    asked = runtime.flow_run.parameters
+    name = phrases.batches([str(asked["batch"])])
+    return text("plan-of", name=name) if only_plans(asked) else name
 
 
 @flow(
     name="batch",
-    flow_run_name=lambda: phrases.batches([str(runtime.flow_run.parameters["batch"])]),
-    description=text("page-batch"),
+    flow_run_name=_named,
+    description=text("deployment-batch"),
     persist_result=False,
 )
 @outermost
@@ -40,7 +48,10 @@ def batch(
 ) -> State:
     """One batch, now. The same batch twice does no harm: only what is new is done."""
     home = the_home().prepare()
-    return through(named([batch], home), home, policy=options.policy, reason=options.reason)
+    these = named([batch], home)
+    if options.dry_run:
+        return plans.of_delivery(these[0], home, policy=options.policy)
+    return through(these, home, policy=options.policy, reason=options.reason)
 
 
 @flow(name="run", flow_run_name=lambda: phrases.batches(runtime.flow_run.parameters["batches"]), persist_result=False)

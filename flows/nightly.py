@@ -38,7 +38,7 @@ TAGS = 20
 @flow(
     name="nightly",
     flow_run_name=lambda: text("run-night", day=day(datetime.now().astimezone())),
-    description=text("page-nightly").strip(),
+    description=text("deployment-nightly").strip(),
     persist_result=False,
 )
 @outermost

@@ -10,16 +10,17 @@ from pydantic import AfterValidator, BaseModel, Field
 from flows import ui
 from flows.migrate import migrate
 from flows.nightly import TAGS, close
-from flows.ui import states
-from flows.ui.forms import Choices, one_of, options
+from flows.ui import plans, states
+from flows.ui.forms import Choices, one_of, only_plans, options
 from flows.ui.reported import reported
 from flows.ui.run import one_heartbeat, tagged
 from flows.ui.stops import outermost
 from tasks.aip.find import UnknownAip, find_aips, labels
 from tasks.aip.gone import check_store
-from tasks.aip.plan import Scope
+from tasks.aip.plan import Choice, Scope
 from tasks.config.home import home as the_home
 from tasks.policy.load import find, load
+from tasks.premis import codes
 from tasks.premis.log import check_clock
 from tasks.tools.machine import fit
 from tasks.words import listed, text
@@ -33,6 +34,8 @@ WHICH = Choices(
         "which-all": Scope.ALL,
     }
 )
+CODES = sorted(name for name, one in codes.CODES.items() if one.word in ("held", "failed", "note"))
+"""What a file may have ended with, or have noted of it."""
 
 
 class ReprocessOptions(BaseModel):
@@ -45,15 +48,28 @@ class ReprocessOptions(BaseModel):
         description=text("form-which-help"),
         json_schema_extra=one_of(WHICH.shown),
     )
+    codes: list[str] = Field(
+        [],
+        title=text("form-code"),
+        description=text("form-code-help"),
+        json_schema_extra={"items": {"type": "string", "enum": [*CODES]}},
+    )
     rules: list[str] = Field([], title=text("form-rules"), description=text("form-rules-help"))
     paths: list[str] = Field([], title=text("form-paths"), description=text("form-paths-help"))
     policy: str = Field(ui.policy(), title=text("form-policy"), description=text("form-policy-help"))
+    dry_run: bool = Field(False, title=text("form-dry-run"), description=text("form-dry-run-help"))
+
+
+def _named() -> str:
+    asked = runtime.flow_run.parameters
+    name = str(asked["aip"]).rsplit(" (", 1)[0]
+    return text("plan-of", name=name) if only_plans(asked) else text("again", name=name)
 
 
 @flow(
     name="reprocess",
-    flow_run_name=lambda: text("again", name=str(runtime.flow_run.parameters["aip"]).rsplit(" (", 1)[0]),
-    description=text("page-reprocess"),
+    flow_run_name=_named,
+    description=text("deployment-reprocess"),
     persist_result=False,
 )
 @outermost
@@ -64,7 +80,8 @@ def reprocess(
     options: ReprocessOptions = ReprocessOptions(),  # noqa: B008  the form shows its fields
 ) -> State:
     """An AIP again, under today's rules."""
-    return again([aip], reason, options.policy, WHICH[options.which], options.rules, options.paths)
+    choice = Choice(WHICH[options.which], tuple(options.rules), tuple(options.paths), tuple(options.codes))
+    return again([aip], reason, options.policy, choice, dry_run=options.dry_run)
 
 
 @flow(
@@ -84,18 +101,10 @@ def reprocess_named(
     codes: list[str] | None = None,
 ) -> State:
     """What `perenne reprocess AIP…` starts."""
-    return again(aips, reason, policy, which, rules, paths, codes)
+    return again(aips, reason, policy, Choice(which, tuple(rules or ()), tuple(paths or ()), tuple(codes or ())))
 
 
-def again(
-    aips: list[str],
-    reason: str,
-    policy: str,
-    which: Scope,
-    rules: list[str] | None,
-    paths: list[str] | None,
-    codes: list[str] | None = None,
-) -> State:
+def again(aips: list[str], reason: str, policy: str, choice: Choice, *, dry_run: bool = False) -> State:
     """Reprocess AIPs that answer to their id, the start of it, or their batch's name."""
     home = the_home().prepare()
     fit(home)
@@ -106,9 +115,19 @@ def again(
         found: dict[UUID, str] = find_aips(home, aips)
     except UnknownAip as e:
         return states.stopped(str(e))
+    if dry_run:
+        return plans.of_aips(list(found), home, policy=policy, choice=choice)
     tagged([*list(found.values())[:TAGS], *(str(aip)[:8] for aip in list(found)[:TAGS])])
     with one_heartbeat():
         state = migrate(
-            [str(a) for a in found], list(found.values()), policy, reason, which, rules, paths, codes, return_state=True
+            [str(a) for a in found],
+            list(found.values()),
+            policy,
+            reason,
+            choice.scope,
+            list(choice.rules),
+            list(choice.paths),
+            list(choice.codes),
+            return_state=True,
         )
     return close(state, [], new=0, night=False)

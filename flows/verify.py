@@ -53,7 +53,9 @@ class VerifyOptions(BaseModel):
     gigabytes: int = Field(0, ge=0, title=text("form-gigabytes"), description=text("form-no-limit"))
 
 
-@flow(name="verify", flow_run_name=lambda: text("run-store"), description=text("page-verify"), persist_result=False)
+@flow(
+    name="verify", flow_run_name=lambda: text("run-store"), description=text("deployment-verify"), persist_result=False
+)
 @outermost
 def verify(options: VerifyOptions = VerifyOptions()) -> State:  # noqa: B008  the form shows its fields
     """Reads stored bytes and compares their digests, those first that were not read for longest."""

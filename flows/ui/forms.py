@@ -51,3 +51,9 @@ def one_of(names: list[str] | tuple[str, ...]) -> dict[str, Any]:
 def options(description: str) -> ConfigDict:
     """A nested model of a form: its title, and what it is for."""
     return ConfigDict(title=text("form-options"), json_schema_extra={"description": description})
+
+
+def only_plans(asked: Mapping[str, Any]) -> bool:
+    """Whether the parameters of a run ask for its plan alone."""
+    given = asked.get("options") or {}
+    return bool(given.get("dry_run") if isinstance(given, Mapping) else getattr(given, "dry_run", False))

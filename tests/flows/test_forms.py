@@ -1,28 +1,103 @@
-"""Every deployed flow takes the parameters that its form in the Prefect UI sends."""
+"""Forms and descriptions of deployments: in the language of the settings, and every flow takes what its form sends."""
 
 from __future__ import annotations
 
-import importlib
+import json
+import os
+import subprocess
+import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-FORMS: list[tuple[str, str, dict[str, Any]]] = [
-    ("nightly", "nightly", {}),
-    ("batch", "batch", {"batch": "văn-bản", "options": {"policy": "default"}}),
-    ("reprocess", "reprocess", {"aip": "văn-bản", "reason": "new fonts", "options": {"which": "all files"}}),
-    ("verify", "verify", {"options": {"aips": []}}),
+from tasks.words import LANGUAGES, spoken, text
+
+ROOT = Path(__file__).resolve().parents[2]
+DEPLOYED = yaml.safe_load((ROOT / "prefect.yaml").read_text(encoding="utf-8"))["deployments"]
+NAMES = [one["name"] for one in DEPLOYED]
+SENT: list[tuple[str, dict[str, Any]]] = [
+    ("nightly", {}),
+    ("batch", {"batch": "văn-bản", "options": {"policy": "default", "dry_run": True}}),
+    ("reprocess", {"aip": "văn-bản", "reason": "new fonts", "options": {"which": "all files"}}),
+    ("reprocess", {"aip": "văn-bản", "reason": "new fonts", "options": {"which": "tệp không được"}}),
+    ("reprocess", {"aip": "văn-bản", "reason": "new fonts", "options": {"codes": ["text-lost"], "dry_run": True}}),
+    ("verify", {"options": {"aips": [], "how_much": "the day's share"}}),
+    ("verify", {"options": {"how_much": "tout"}}),
 ]
+SCRIPT = """
+import importlib, json, sys
+from prefect.utilities.callables import parameter_schema
+told = {}
+for name in ("nightly", "batch", "reprocess", "verify"):
+    flow = getattr(importlib.import_module(f"flows.{name}"), name)
+    told[name] = {"description": flow.description, "form": parameter_schema(flow).model_dump(mode="json"), "takes": []}
+for name, sent in json.load(sys.stdin):
+    flow = getattr(importlib.import_module(f"flows.{name}"), name)
+    try:
+        told[name]["takes"].append(sorted(flow.validate_parameters(sent)))
+    except Exception as error:
+        told[name]["takes"].append(str(error))
+print(json.dumps(told))
+"""
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """What the deployments show under a language of the settings, as a worker's process finds it."""
+
+    @cache
+    def ask(lang: str) -> dict[str, Any]:
+        home = tmp_path_factory.mktemp(lang)
+        (home / "perenne.toml").write_text(f'lang = "{lang}"\n', encoding="utf-8")
+        env = {**os.environ, "PERENNE_HOME": str(home), "PREFECT_SERVER_EPHEMERAL_ENABLED": "false"}
+        env.pop("PERENNE_LANG", None)
+        asked = json.dumps([*SENT, ("verify", {"options": {"how_much": "rien du tout"}})])
+        found = subprocess.run(
+            [sys.executable, "-c", SCRIPT], input=asked, env=env, cwd=ROOT, capture_output=True, text=True, check=True
+        )
+        return dict(json.loads(found.stdout))
+
+    return ask
+
+
+def fields(told: dict[str, Any], name: str) -> dict[str, Any]:
+    """The fields of the nested options of a form."""
+    (options,) = told[name]["form"]["definitions"].values()
+    return dict(options["properties"])
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("module", "name", "sent"), FORMS, ids=[name for _, name, _ in FORMS])
-def test_a_flow_takes_what_its_form_sends(
-    module: str, name: str, sent: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PERENNE_HOME", str(tmp_path))
-    monkeypatch.setenv("PREFECT_SERVER_EPHEMERAL_ENABLED", "false")
-    flow = getattr(importlib.import_module(f"flows.{module}"), name)
-    taken = flow.validate_parameters(sent)
-    assert taken.keys() == sent.keys()
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_a_flow_takes_what_its_form_sends_in_any_language(shown: Any, lang: str) -> None:
+    told = shown(lang)
+    for name in NAMES:
+        wanted = [sorted(sent) for form, sent in SENT if form == name]
+        assert told[name]["takes"][: len(wanted)] == wanted
+    assert "rien du tout" in told["verify"]["takes"][-1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_descriptions_titles_and_choices_are_in_the_language_of_the_settings(shown: Any, lang: Any) -> None:
+    told = shown(lang)
+    with spoken(lang):
+        for name in NAMES:
+            assert told[name]["description"] == text(f"page-{name}").strip()
+        which = fields(told, "reprocess")["which"]
+        assert (which["title"], which["description"]) == (text("form-which"), text("form-which-help"))
+        assert which["enum"] == [text(f"which-{scope}") for scope in ("changed", "held", "failed", "all")]
+        assert which["default"] == which["enum"][0]
+        for form in ("batch", "reprocess"):
+            assert fields(told, form)["dry_run"]["title"] == text("form-dry-run")
+        for form in ("batch", "reprocess", "verify"):
+            (options,) = told[form]["form"]["definitions"].values()
+            assert (options["title"], options["description"]) == (text("form-options"), text(f"form-options-{form}"))
+        assert told["reprocess"]["form"]["properties"]["reason"]["description"] == text("form-why-now")
+
+
+def test_no_deployment_has_a_description_of_its_own_that_would_hide_the_flows() -> None:
+    assert [one["name"] for one in DEPLOYED if "description" in one] == []
+    assert set(NAMES) == {"nightly", "batch", "reprocess", "verify"}
