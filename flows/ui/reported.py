@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import wraps
-from typing import Any, ParamSpec
+from typing import ParamSpec
 
-from prefect import State, get_run_logger, runtime
+from prefect import State, get_run_logger
 
 from flows.ui import states
-from flows.ui.run import run_id
+from flows.ui.planned import ONLY_PLANNED
+from flows.ui.run import asked_for, run_id
 from tasks.aip.progress import board
 from tasks.config.home import home as the_home
 from tasks.premis import codes
@@ -37,7 +38,8 @@ def reported(kind: str) -> Callable[[Callable[P, State]], Callable[P, State]]:
                 why = stop(error, the_home())
                 _leave(kind, states.stopped(why.message), why.code, began)
                 raise
-            _leave(kind, state, states.code_of(state), began)
+            if state.name != ONLY_PLANNED:  # nothing was done that a report could tell of
+                _leave(kind, state, states.code_of(state), began)
             return state
 
         return wrapped
@@ -46,7 +48,7 @@ def reported(kind: str) -> Callable[[Callable[P, State]], Callable[P, State]]:
 
 
 def _leave(kind: str, state: State, code: str, began: float) -> None:
-    home, seconds, asked = the_home(), time.monotonic() - began, _asked(runtime.flow_run.parameters)
+    home, seconds, asked = the_home(), time.monotonic() - began, asked_for()
     told = states.data_of(state)
     one = Ran(
         run=run_id(),
@@ -63,10 +65,3 @@ def _leave(kind: str, state: State, code: str, began: float) -> None:
         refused=tuple(t for t in told if isinstance(t, Refused)),
     )
     pages.ran(home, one, warn=get_run_logger().warning)
-
-
-def _asked(given: Mapping[str, Any]) -> dict[str, Any]:
-    """What the run was asked for, also what stands in the options of a form."""
-    options = given.get("options") or {}
-    inside = options if isinstance(options, Mapping) else getattr(options, "model_dump", dict)()
-    return {**inside, **given}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 from prefect import runtime
@@ -36,6 +36,14 @@ def run_id() -> uuid.UUID:
     """The id of the outermost flow run, so that one night is one run in the log."""
     found = runtime.flow_run.root_flow_run_id or runtime.flow_run.id
     return uuid.UUID(str(found))
+
+
+def asked_for() -> dict[str, Any]:
+    """What this run was asked for, also what stands in the options of a form."""
+    given = runtime.flow_run.parameters
+    options = given.get("options") or {}
+    inside = options if isinstance(options, Mapping) else getattr(options, "model_dump", dict)()
+    return {**inside, **given}
 
 
 def tagged(names: Sequence[str]) -> None:

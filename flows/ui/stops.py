@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import wraps
-from typing import Any, ParamSpec
+from typing import ParamSpec
 
 from prefect import State, get_run_logger, runtime
 
 from flows.here import Here
 from flows.ui import artifacts, live, states
-from flows.ui.run import run_id
+from flows.ui.run import asked_for, run_id
 from tasks.config.home import ConfigError, Home
 from tasks.config.home import home as the_home
 from tasks.policy.load import PolicyError, find, load
@@ -61,7 +61,7 @@ def outermost(body: Callable[P, State]) -> Callable[P, State]:
 def _leave(state: State, seconds: float) -> None:
     """The artifacts. The run is over: whatever keeps them from being written does not change how it ended."""
     try:
-        home, asked = the_home(), _asked(runtime.flow_run.parameters)
+        home, asked = the_home(), asked_for()
         night = runtime.flow_run.flow_name == "nightly"
         policy = _policy(str(asked.get("policy") or home.settings().policy), home)
         artifacts.publish(state, artifacts.account(state, home, run_id(), night=night, policy=policy, seconds=seconds))
@@ -75,10 +75,3 @@ def _policy(name: str, home: Home) -> str:
         return load(find(name, home)).id
     except PolicyError:
         return name
-
-
-def _asked(given: Mapping[str, Any]) -> dict[str, Any]:
-    """What the run was asked for, also what stands in the options of a form."""
-    options = given.get("options") or {}
-    inside = options if isinstance(options, Mapping) else getattr(options, "model_dump", dict)()
-    return {**inside, **given}
