@@ -66,6 +66,8 @@ def stamp(one: Account, *, pictured: bool) -> dict[str, Any]:
         "files": summary.files,
         "alarm": summary.alarm,
         "needing": summary.needing,
+        "waiting": summary.ended.get(Ending.WAITING, 0),
+        "noted": summary.noted,
         "policy": one.policy.digest,
         "lang": language(),
         "made_by": f"{PERENNE.name} {PERENNE.version}",

@@ -73,14 +73,14 @@ def ran(home: Home, one: Ran, *, warn: Warn) -> None:
 
 
 def verified(home: Home, aips: Iterable[UUID], bad: Collection[UUID], *, warn: Warn) -> None:
-    """After `aips` were read: the reports of the `bad` ones anew, and of those that were bad before.
+    """After `aips` were read: the reports of the `bad` ones anew, of those that were bad before, and missing ones.
 
     By the policy of the settings, as `status` judges. The others stay as they are: nothing about them has changed.
     """
     wanted: list[UUID] = []
     with _told(warn, "verify"):
         policy = load(find(home.settings().policy, home))
-        wanted += [aip for aip in aips if aip in bad or (_there(home, aip) or {}).get("alarm")]
+        wanted += [aip for aip in aips if aip in bad or (_there(home, aip) or {"alarm": True}).get("alarm")]
         for stands in standings(home, wanted, policy):
             write(home, stands, policy, warn=warn)
     if wanted:

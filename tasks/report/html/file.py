@@ -123,7 +123,11 @@ def _event(event: Event) -> Html:
     figures = " · ".join(f"{m.name} {m.value} {m.unit}".strip() for m in event.measures[:MEASURES])
     return el(
         "li",
-        el("p", el("time", f"{event.time.astimezone():%H:%M}", datetime=event.time.isoformat(timespec="milliseconds")), class_="t"),
+        el(
+            "p",
+            el("time", f"{event.time.astimezone():%H:%M}", datetime=event.time.isoformat(timespec="milliseconds")),
+            class_="t",
+        ),
         el(
             "div",
             el("p", el("b", _told(event))),
