@@ -83,7 +83,7 @@ def _groups(batches: Sequence[str], found: list[Ingested | Refused], home: Home)
 
 
 def _state(taken: list[Ingested], refused: list[Refused], *, night: bool) -> State:
-    """Red for what is new: a refused delivery is a person's, a disk or store that fails stops the run."""
+    """A refused delivery is the parent's to tell in red; a disk or store that fails stops the run."""
     new = sum(i.new for i in taken)
     told = text("batches-stored", batches=text("n-batches", n=len(taken)), n=new)
     data = (*taken, *refused)
@@ -94,7 +94,8 @@ def _state(taken: list[Ingested], refused: list[Refused], *, night: bool) -> Sta
     if stop := refusals.stop(news):
         return states.stopped(refusals.sentences(news), stop, data)
     if news and not refusals.passing(news):
-        return Failed(name="Needs a person", message=said, data=data)
+        red: State = Failed(name=states.NEEDS, message=said, data=data)
+        return states.counted(red, {"stored": len(taken), "refused": len(news)})
     if news and not night and not taken:  # another run works on each: a night leaves it to that one
         return states.stopped(refusals.sentences(news), news[0].code, data)
     return Completed(name="Done" if new else "Nothing to do", message=said or told, data=data)

@@ -2,7 +2,7 @@
 
 # No `from __future__ import annotations`: Prefect resolves the types where the decorator was made.
 import uuid
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -26,6 +26,7 @@ from tasks.normalize import normalize
 from tasks.package import package
 from tasks.plan import plan
 from tasks.policy.load import find, load
+from tasks.premis.model import Ending
 from tasks.report import pages, phrases
 from tasks.report.pictures import Album
 from tasks.report.standing import Stands
@@ -95,7 +96,9 @@ def migrate(
     done = replace(done, apart=tuple((called[aip], code, why) for aip, code, why in done.apart))
     board.finish()
     pages.index(home, warn=get_run_logger().warning)
-    return states.finished(done.summaries, worked=bool(done.worked), night=night, left=bool(waiting), data=(done,))
+    state = states.finished(done.summaries, worked=bool(done.worked), night=night, left=bool(waiting), data=(done,))
+    ended = sum((Counter(s.ended) for s in done.summaries), Counter())
+    return states.counted(state, {ending.value: ended[ending] for ending in Ending})
 
 
 def _wave(session: Session, waiting: deque[uuid.UUID], choice: Choice, album: Album) -> Migrated:

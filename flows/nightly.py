@@ -142,7 +142,7 @@ def close(state: State, refused: Sequence[Refused], *, new: int, night: bool) ->
     if not summaries and (stop := refusals.stop(news)):
         return states.stopped(said, stop, data)
     if news and not passing:
-        return Failed(name="Needs a person", message=said, data=data)
+        return Failed(name=states.NEEDS, message=said, data=data)
     return final.model_copy(update={"message": said}) if refused else final
 
 
@@ -161,7 +161,7 @@ def _none(refused: Sequence[Refused], *, night: bool) -> State:
     if passing:
         return states.stopped(said, news[0].code, data)
     if all(r.code for r in news):
-        return Failed(name="Needs a person", message=said, data=data)
+        return Failed(name=states.NEEDS, message=said, data=data)
     return states.stopped(said, data=data)
 
 

@@ -15,7 +15,7 @@ from flows.ui.artifacts import SUMMARY
 from flows.ui.forms import Choices, one_of, options
 from flows.ui.markdown import escaped
 from flows.ui.run import run_id, whole
-from flows.ui.states import put_down, stopped
+from flows.ui.states import NEEDS, put_down, stopped
 from flows.ui.stops import outermost
 from tasks.aip.coverage import Coverage, Holding, coverage, due, holdings, share, within
 from tasks.aip.find import UnknownAip, find_aips, names
@@ -108,10 +108,10 @@ def _state(read: list[Read], stray: list[str], covered: Coverage, *, left: int) 
     good, data = text("every-byte-as-stored", read=told), (*read, covered)
     if bad:
         first = f"{bad[0].batch}: {bad[0].alarms[0]}"
-        return Failed(name="Needs a person", message=text("read-alarm", read=told, n=len(bad), first=first), data=data)
+        return Failed(name=NEEDS, message=text("read-alarm", read=told, n=len(bad), first=first), data=data)
     if stray:
         message = f"{good} {text('strangers', n=len(stray), first=stray[0])}"
-        return Failed(name="Needs a person", message=message, data=data)
+        return Failed(name=NEEDS, message=message, data=data)
     if left and board.stop.is_set():
         return put_down(f"{good} {phrases.covered(covered)}", data=data)
     return Completed(name="Done", message=f"{good} {phrases.covered(covered)}", data=data)

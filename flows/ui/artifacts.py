@@ -64,7 +64,7 @@ def publish(state: State, one: Account) -> None:
 
 def description(state: State, one: Account) -> str:
     """The news of a run, the most important first: a card shows 45 letters."""
-    if state.name != "Needs a person":
+    if state.name != states.NEEDS:
         waiting = len(one.inbox.waiting)
         return " ".join([_short(state.message or ""), *([text("inbox-waiting", n=waiting)] if waiting else [])])
     refused = len(one.turned_away(known=False))

@@ -6,7 +6,7 @@ from uuid import UUID
 from prefect import State
 from prefect.states import Failed
 
-from flows.ui import planned
+from flows.ui import planned, states
 from tasks.aip.experience import costs
 from tasks.aip.forecast import look_again
 from tasks.aip.gone import opened
@@ -28,7 +28,7 @@ def of_delivery(one: Batch, home: Home, *, policy: str) -> State:
         plan = look_ahead(home, door, one, law, Choice(), costs(home.log))
     except BatchRefused as refused:
         found = Refused(one.name, str(refused), refused.code)
-        return Failed(name="Needs a person", message=f"{one.name}: {found.code}: {found.why}", data=(found,))
+        return Failed(name=states.NEEDS, message=f"{one.name}: {found.code}: {found.why}", data=(found,))
     return planned.show(plan)
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 from prefect import runtime
 from prefect.client.orchestration import get_client
-from prefect.exceptions import PrefectHTTPStatusError
+from prefect.exceptions import FailedRun, PrefectHTTPStatusError
 from prefect.futures import PrefectFuture, wait
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
@@ -20,6 +21,16 @@ from tasks.tools import shared
 from tasks.tools.machine import CORES
 
 T = TypeVar("T")
+
+
+class _Expected(logging.Filter):
+    """Keeps Prefect's trace of a red end out of the run's log: it is what the flow returned, and nothing unexpected."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not (record.exc_info and record.exc_info[0] is FailedRun)
+
+
+logging.getLogger("prefect.flow_runs").addFilter(_Expected())
 
 
 def threads() -> TaskRunner[Any]:

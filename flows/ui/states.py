@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -14,6 +14,7 @@ from tasks.report import phrases
 from tasks.report.summary import Summary
 from tasks.words import listed, text
 
+NEEDS = "Needs a person"
 PUT_DOWN = "Put down"
 """The name of a run that was asked to stop and did so after the files in hand; *Cancelled* ended at once."""
 
@@ -44,12 +45,23 @@ def finished(
     if board.stop.is_set() and (left or any(s.waiting for s in summaries)):
         return put_down(told, data=data)
     if bad:
-        return Failed(name="Needs a person", message=told, data=data)
+        return Failed(name=NEEDS, message=told, data=data)
     if not worked:
         return Completed(name="Nothing to do", message=_settled(summaries), data=data)
     if night and (older := sum(s.needing for s in summaries)):
         told = f"{phrases.in_order(summaries)} {text('older-still-need', n=older)}"
     return Completed(name="Done", message=told, data=data)
+
+
+def counted(state: State, counts: Mapping[str, int]) -> State:
+    """The state of a part of a run that did its work, also with bad files in it: green, and its name counts.
+
+    The run above it is red then, and nothing else: one trouble is listed once, where its summary stands.
+    """
+    if not (state.is_failed() and state.name == NEEDS):
+        return state
+    name = listed([f"{n} {word}" for word, n in counts.items() if n])
+    return Completed(name=name or "Done", message=state.message, data=_carried(state))
 
 
 def put_down(told: str, data: tuple[Any, ...] = ()) -> State:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
+from prefect.exceptions import FailedRun
 from prefect.states import Completed, Failed
 
 from flows.ingest import _state
@@ -91,15 +93,31 @@ def test_a_producers_name_does_not_become_a_link_in_the_summary() -> None:
     assert "\n# x" not in told
 
 
-def test_the_ingest_is_red_for_what_is_new_and_stopped_only_by_the_machine() -> None:
-    assert _state([], [NEW], night=True).name == "Needs a person"
+def test_an_ingest_that_refused_some_did_its_work_and_counts_them_and_only_the_machine_stops_it() -> None:
+    refused = _state([], [NEW], night=True)
+    assert (refused.is_completed(), refused.name) == (True, "1 refused")
+    assert "mới: batch-unfit: It holds no file." in (refused.message or "")
     assert _state([], [OLD], night=True).name == "Nothing to do"
-    assert _state([], [OLD], night=False).name == "Needs a person"
-    assert _state([], [BUSY], night=True).is_completed()
+    assert _state([], [OLD, NEW], night=False).name == "2 refused"
+    assert _state([], [BUSY], night=True).name == "Nothing to do"
     busy = _state([], [BUSY], night=False)
     assert (busy.name, states.code_of(busy)) == ("Stopped", "store-busy")
     full = _state([], [NEW, FULL], night=True)
     assert (full.name, states.code_of(full)) == ("Stopped", "disk-full")
+
+
+def test_a_part_of_a_run_is_green_and_counts_what_the_run_above_it_is_red_for() -> None:
+    red = states.finished((summary(files=3, done=1, held=2),), worked=True, data=("x",))
+    part = states.counted(red, {"done": 1, "held": 2, "failed": 0})
+    assert (part.is_completed(), part.name, states.data_of(part)) == (True, "1 done, 2 held", ("x",))
+    stopped = states.stopped("full", "disk-full")
+    assert states.counted(stopped, {"done": 1}) is stopped
+
+
+def test_the_trace_of_a_red_end_is_kept_out_of_the_log_and_no_other() -> None:
+    log = logging.getLogger("prefect.flow_runs")
+    assert not log.filter(logging.LogRecord("x", 40, "", 1, "m", (), (FailedRun, FailedRun(), None)))
+    assert log.filter(logging.LogRecord("x", 40, "", 1, "m", (), (ValueError, ValueError(), None)))
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
