@@ -1,8 +1,9 @@
 """Photograph the Prefect UI and the report of a running `perenne up`, as an operator sees them.
 
-    .venv/bin/python docs/screenshots.py TARGET_FOLDER
+    .venv/bin/python docs/screenshots.py TARGET_FOLDER [--walk]
 
-Needs Debian's `chromium`. Writes PNG files: runs, run, artifacts, summary, form of `batch`, form of `reprocess`, report.
+Needs Debian's `chromium`. Writes PNG files: runs, run, artifacts, summary, form of `batch`, form of `reprocess`, report;
+with `--walk` the five of docs/walk.md.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import sys
 import urllib.request
 from pathlib import Path
 
+from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
 WAIT_MS = 3500
@@ -58,20 +60,45 @@ def shoot(page: Page, address: str, target: Path) -> None:
     page.screenshot(path=str(target), full_page=True)
 
 
-def main(target: Path) -> None:
-    """All pictures."""
+def small(path: Path) -> None:
+    """A picture of 64 colours: enough for a page of text, and a quarter of the bytes."""
+    with Image.open(path) as picture:
+        picture.convert("RGB").quantize(64).save(path, optimize=True)
+
+
+def walk(home: Path, found: dict[str, str], base: str) -> dict[str, str]:
+    """Name → address of the five pictures of docs/walk.md."""
+    aip = next(path for path in sorted(home.glob("reports/*.html")) if path.stem != "index")
+    one = next(iter(sorted((home / "reports" / aip.stem).glob("*.html"))))
+    of_prefect = {"run": "run", "summary": "artifact-summary", "reprocess": "form-reprocess"}
+    return {name: base + found[page] for name, page in of_prefect.items()} | {
+        "report": aip.as_uri(),
+        "file": one.as_uri(),
+    }
+
+
+def everything(home: Path, found: dict[str, str], base: str) -> dict[str, str]:
+    """Name → address of every page there is."""
+    reports = sorted((home / "reports").rglob("*.html"))
+    return {name: base + path for name, path in found.items()} | {
+        f"report-{path.relative_to(home / 'reports').as_posix().replace('/', '-')[:20]}": path.as_uri()
+        for path in reports
+    }
+
+
+def main(target: Path, *, for_walk: bool) -> None:
+    """All pictures, or those of the walk-through."""
     home = Path(os.environ.get("PERENNE_HOME", Path.home() / "perenne"))
     base = f"http://127.0.0.1:{json.loads((home / 'prefect' / 'server.json').read_text())['port']}"
     target.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
-        page = browser.new_page(viewport={"width": 1400, "height": 900})
-        for name, path in pages(base).items():
-            shoot(page, base + path, target / f"{name}.png")
-        for report in sorted((home / "reports").glob("*.html")):
-            shoot(page, report.as_uri(), target / f"report-{report.stem[:8]}.png")
+        page = browser.new_page(viewport={"width": 1200 if for_walk else 1400, "height": 900})
+        for name, address in (walk if for_walk else everything)(home, pages(base), base).items():
+            shoot(page, address, target / f"{name}.png")
+            small(target / f"{name}.png")
         browser.close()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), for_walk="--walk" in sys.argv[2:])
