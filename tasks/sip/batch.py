@@ -14,6 +14,7 @@ from itertools import product
 from pathlib import Path
 from urllib.parse import quote
 
+from tasks import words
 from tasks.premis import codes
 from tasks.premis.model import aip_id
 from tasks.sip.naming import meant, received, shown
@@ -56,8 +57,8 @@ class BatchRefused(BatchError):  # noqa: N818  it is what happened to the delive
     def __init__(self, code: str, faults: Sequence[str], total: int = 0, /, **detail: str) -> None:
         told = f"{codes.message(code, detail)} {codes.advice(code, detail)}"
         total = max(total, len(faults))
-        more = [f"and {total - FAULTS_SHOWN} more"] if total > FAULTS_SHOWN else []
-        super().__init__("\n".join([told, *faults[:FAULTS_SHOWN], *more]))
+        more = [words.text("and-more", n=total - FAULTS_SHOWN)] if total > FAULTS_SHOWN else []
+        super().__init__("\n".join([told, *map(words.detail, faults[:FAULTS_SHOWN]), *more]))
         self.code, self.faults, self.detail = code, tuple(faults), detail
 
 

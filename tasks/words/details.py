@@ -18,6 +18,8 @@ from tasks.words.numbers import localized
 
 NAMES = frozenset({"file", "path", "name", "now", "folder", "shown", "other", "person", "reason", "because"})
 """Holes that hold what somebody else wrote: a file called `memory` keeps its name in every language."""
+FIGURES = frozenset({"n", "count", "number", "total"})
+"""Holes that hold a number and nothing else."""
 GATHERING = ("detail-joined", "detail-listed", "detail-about", "detail-counted")
 """Rows that only put others together, the widest first. They fit anything with a comma, so they are asked last and
 count only for what is known in them."""
@@ -74,5 +76,9 @@ def _place(key: str, form: str) -> tuple[int, int]:
 
 def _pattern(form: str) -> re.Pattern[str]:
     parts = string.Formatter().parse(form)
-    fixed = [re.escape(letters) + (f"(?P<{hole}>.+?)" if hole else "") for letters, hole, _, _ in parts]
+    fixed = [re.escape(letters) + (f"(?P<{hole}>{_inside(hole)})" if hole else "") for letters, hole, _, _ in parts]
     return re.compile("".join(fixed), re.DOTALL)
+
+
+def _inside(hole: str) -> str:
+    return r"-?\d[\d,.]*" if hole in FIGURES else ".+?"

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tasks.premis import codes
 from tasks.premis.model import Ending, Outcome
-from tasks.words import LANGUAGES, spoken
+from tasks.words import LANGUAGES, Language, spoken
 from tests.tasks.premis.events import event
 
 ROW = """
@@ -115,3 +117,20 @@ def test_worst_comes_first():
     ]
     mixed = [*in_order[9:], *in_order[:9]]
     assert sorted(mixed, key=codes.worst_first) == in_order
+
+
+@pytest.mark.parametrize(("lang", "most"), [("en", 15), ("fr", 15), ("vi", 22)])
+def test_no_sentence_is_longer_than_people_read_at_once(lang: Language, most: int) -> None:
+    long = [
+        f"{code.code}: {sentence}"
+        for code in codes.CODES.values()
+        for text in code.text(lang)
+        for sentence in re.split(r"(?<=[.])\s+", text)
+        if len([word for word in sentence.split() if re.search(r"\w", word)]) > most  # of Vietnamese the syllables
+    ]
+    assert long == []
+
+
+def test_vietnamese_texts_speak_of_the_matter_and_to_nobody() -> None:
+    you = re.compile(r"\b([Bb]ạn|anh chị|quý vị)\b")
+    assert [code.code for code in codes.CODES.values() if you.search(" ".join(code.vi))] == []

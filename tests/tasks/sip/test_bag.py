@@ -247,7 +247,7 @@ def test_a_list_of_nonsense_is_counted_to_its_end_and_told_as_far_as_anyone_read
     with pytest.raises(BatchRefused) as caught:
         taken(home)
     assert (caught.value.code, caught.value.detail["count"]) == ("bag-invalid", "50002")
-    assert "and 49982 more" in str(caught.value)
+    assert "and 49,982 more" in str(caught.value)
 
 
 def test_a_fault_of_the_structure_counts_when_it_is_the_last_of_many():

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
-SAMPLE = "Qx7"
-"""Stands in the holes: no word of any language, and no amount."""
+SAMPLE = "77"
+"""Stands in the holes: a name or a number, the same in every language."""
 
 MAKERS = {
     "Trouble", "BatchRefused", "Note", "Verdict", "Fault", "unfit", "_unfit", "foreign", "_fault", "_refused", "Unfit",

@@ -9,14 +9,13 @@ import re
 import pytest
 
 from tasks.premis import codes
-from tasks.words import LANGUAGES, detail, spoken
+from tasks.sip.batch import BatchRefused
+from tasks.words import LANGUAGES, Language, detail, spoken
 from tasks.words.catalogue import details
 from tasks.words.details import GATHERING, _patterns
 from tests.tasks.words.said import SAMPLE, is_sentence, said
 
-OTHERS_WORDS = re.compile(
-    r"""(OCRmyPDF|pypdf|img2pdf|PDFium|veraPDF|Qx7): ?Qx7|\w+ = "?Qx7"?|Qx7 \(Qx7\)|Qx7 Qx7|Qx7, Qx7"""
-)
+OTHERS_WORDS = re.compile(r"""(OCRmyPDF|pypdf|img2pdf|PDFium|veraPDF|77): ?77|\w+ = "?77"?|77 \(77\)|77 77|77, 77""")
 """What holds nothing but names and the words of other programs."""
 
 
@@ -104,3 +103,23 @@ def test_a_row_of_details_reads_back_its_own_english() -> None:
 
 def _filled(form: str) -> str:
     return form.format_map(dict.fromkeys(re.findall(r"\{(\w+)\}", form), SAMPLE))
+
+
+@pytest.mark.parametrize(
+    ("lang", "told"),
+    [
+        ("vi", ["2 lý do, lý do đầu: a/b: có 2 lần trong đó.", "a/b: có 2 lần trong đó"]),
+        ("fr", ["Raisons : 2, la première : a/b : s'y trouve 2 fois.", "a/b : s'y trouve 2 fois"]),
+    ],
+)  # fmt: skip
+def test_a_refused_delivery_tells_its_faults_in_the_language_and_records_them_in_english(
+    lang: Language, told: list[str]
+) -> None:
+    faults = ["a/b: 2 times in it", "c: asks for a password"]
+    with spoken(lang):
+        refused = BatchRefused("archive-unfit", faults, count="2", first=faults[0])
+    first, second, *_ = str(refused).splitlines()
+    assert told[0] in first
+    assert second == told[1]
+    assert list(refused.faults) == faults
+    assert refused.detail["first"] == faults[0]
