@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
+import re
 import sys
 from typing import Annotated
 
@@ -51,6 +53,19 @@ def _speak(
 
 for family in (run, plan, status, story, report, up, ask, config, doctor):
     family.add(cli)
+
+
+def _keep_lines(of: typer.Typer) -> None:
+    """An example in a help text keeps its lines, so that it can be copied: click's mark for that is a backspace."""
+    for command in of.registered_commands:
+        told = inspect.getdoc(command.callback) or ""
+        command.help = re.sub(r"^(?=Examples?:)", "\b\n", told, flags=re.MULTILINE)
+    for group in of.registered_groups:
+        if group.typer_instance is not None:
+            _keep_lines(group.typer_instance)
+
+
+_keep_lines(cli)
 
 
 def app() -> int:

@@ -13,10 +13,10 @@ from prefect.states import Completed, Failed
 from flows.ingest import _state
 from flows.ui import artifacts, live, states
 from flows.ui.markdown import Account, Inbox, markdown
-from flows.ui.planned import because
 from tasks.aip.past import Because
 from tasks.aip.progress import Stage
 from tasks.premis.model import Ending
+from tasks.report.planned import because
 from tasks.report.summary import Row
 from tasks.sip.refusal import Refused
 from tasks.words import LANGUAGES, spoken
