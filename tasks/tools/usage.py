@@ -6,6 +6,7 @@ Only what the kernel counts is believed: a job may lie about everything else.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import stat
 from collections.abc import Iterable, Iterator
@@ -13,6 +14,8 @@ from collections.abc import Iterable, Iterator
 _RESIDENT = (b"RssAnon:", b"RssShmem:")
 _EXACT = (b"Pss_Anon:", b"Pss_Shmem:")
 _SECTOR = 512
+_LIBC = ctypes.CDLL(None)
+_KCMP, _KCMP_FILES = {"x86_64": 312, "aarch64": 272}.get(os.uname().machine, -1), 2
 
 
 def processes(but: frozenset[int]) -> list[int]:
@@ -74,6 +77,18 @@ def _threads(pid: int) -> Iterator[str]:
             yield f"/proc/{pid}/task/{name}"
 
 
+def _tables(pid: int) -> Iterator[str]:
+    # A thread for each table of open files: nearly always all threads share that of the first (kcmp(2)). Where the
+    # kernel does not say, each thread is looked at.
+    first = 0
+    for folder in _threads(pid):
+        thread = int(folder.rpartition("/")[2])
+        if first and _LIBC.syscall(_KCMP, first, thread, _KCMP_FILES, 0, 0) == 0:
+            continue
+        first = first or thread
+        yield folder
+
+
 def _proportional(pid: int) -> int:
     try:
         with open(f"/proc/{pid}/smaps_rollup", "rb") as rollup:
@@ -108,7 +123,7 @@ def _listed(folder: str) -> list[os.DirEntry[str]]:
 
 def _deleted(pid: int, device: int) -> Iterator[tuple[int, int]]:
     # (inode, bytes) of the open files of a process, or of one of its threads, that no folder names any more.
-    for folder in _threads(pid):
+    for folder in _tables(pid):
         with contextlib.suppress(OSError):
             for fd in os.listdir(f"{folder}/fd"):
                 with contextlib.suppress(OSError):

@@ -1,6 +1,8 @@
 """Hostile folders, walked and removed from outside."""
 
+import ctypes
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -65,6 +67,28 @@ def test_disk_use_counts_blocks_names_and_deleted_files_that_are_open(tmp_path: 
         gone.write(os.urandom(1 << 20))
         gone.flush()
         assert usage.disk(str(tmp_path), (os.getpid(),), 1 << 30, 100) >= used + (1 << 20)
+
+
+def test_a_deleted_file_that_only_a_thread_with_descriptors_of_its_own_has_open_counts(tmp_path: Path):
+    # CLONE_FILES undone in one thread (unshare(2)): what it opens is not seen in the first thread's table.
+    before = usage.disk(str(tmp_path), (os.getpid(),), 1 << 30, 100)
+    opened, over = threading.Event(), threading.Event()
+
+    def keep() -> None:
+        assert ctypes.CDLL(None).unshare(0x400) == 0
+        with (tmp_path / "gone").open("wb") as gone:
+            (tmp_path / "gone").unlink()
+            gone.write(os.urandom(1 << 20))
+            gone.flush()
+            opened.set()
+            over.wait()
+
+    thread = threading.Thread(target=keep)
+    thread.start()
+    assert opened.wait(30)
+    assert usage.disk(str(tmp_path), (os.getpid(),), 1 << 30, 100) >= before + (1 << 20)
+    over.set()
+    thread.join()
 
 
 def test_a_tree_too_deep_to_be_measured_counts_as_too_much(tmp_path: Path):
