@@ -10,6 +10,7 @@ from typing import ParamSpec
 
 from prefect import State, get_run_logger
 
+from flows import ui
 from flows.ui import states
 from flows.ui.planned import ONLY_PLANNED
 from flows.ui.run import asked_for, run_id
@@ -48,20 +49,22 @@ def reported(kind: str) -> Callable[[Callable[P, State]], Callable[P, State]]:
 
 
 def _leave(kind: str, state: State, code: str, began: float) -> None:
-    home, seconds, asked = the_home(), time.monotonic() - began, asked_for()
-    told = states.data_of(state)
-    one = Ran(
-        run=run_id(),
-        kind=kind,
-        state=state.name or "",
-        code=code if code in codes.CODES else "",
-        message=(state.message or "").removeprefix(f"{code}: ") if code else state.message or "",
-        reason=str(asked.get("reason") or ""),
-        policy=str(asked.get("policy") or ""),
-        started=datetime.now(UTC) - timedelta(seconds=seconds),
-        seconds=seconds,
-        stages=board.stages(),
-        summaries=tuple(t for t in told if isinstance(t, Summary)),
-        refused=tuple(t for t in told if isinstance(t, Refused)),
-    )
-    pages.ran(home, one, warn=get_run_logger().warning)
+    run, warn = run_id(), get_run_logger().warning
+    with pages.harmless(warn, str(run)):
+        told, asked = states.data_of(state), asked_for()
+        seconds, message = time.monotonic() - began, state.message or ""
+        one = Ran(
+            run=run,
+            kind=kind,
+            state=state.name or "",
+            code=code if code in codes.CODES else "",
+            message=message.removeprefix(f"{code}: ") if code else message,
+            reason=str(asked.get("reason") or ""),
+            policy=str(asked.get("policy") or ui.policy()),
+            started=datetime.now(UTC) - timedelta(seconds=seconds),
+            seconds=seconds,
+            stages=board.stages(),
+            summaries=tuple(t for t in told if isinstance(t, Summary)),
+            refused=tuple(t for t in told if isinstance(t, Refused)),
+        )
+        pages.ran(the_home(), one, warn=warn)

@@ -6,12 +6,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tasks.config.home import PERENNE
+from tasks.policy.rules import Policy
 from tasks.premis.model import Ending
 from tasks.report import phrases
 from tasks.report.account import Account, File, Format
 from tasks.report.places import file_page
 from tasks.report.ran import worst
-from tasks.report.summary import Row
+from tasks.report.summary import Row, Summary
 from tasks.words import language
 
 FILES, ROWS = 1000, 1000
@@ -28,7 +29,7 @@ def aip_json(one: Account, *, when: datetime, pictured: bool) -> dict[str, Any]:
         "version": summary.version,
         "written": when.astimezone(UTC).isoformat(timespec="seconds"),
         "lang": language(),
-        "stamp": stamp(one, pictured=pictured),
+        "stamp": stamp(summary, one.policy, pictured=pictured),
         "alarm": summary.alarm,
         "worst": worst([summary]).value,
         "verdict": phrases.verdict([summary]),
@@ -57,9 +58,8 @@ def aip_json(one: Account, *, when: datetime, pictured: bool) -> dict[str, Any]:
     }
 
 
-def stamp(one: Account, *, pictured: bool) -> dict[str, Any]:
+def stamp(summary: Summary, policy: Policy, *, pictured: bool) -> dict[str, Any]:
     """What the report depends on: the same stamp means the same report."""
-    summary = one.summary
     return {
         "events": summary.events,
         "version": summary.version,
@@ -68,7 +68,7 @@ def stamp(one: Account, *, pictured: bool) -> dict[str, Any]:
         "needing": summary.needing,
         "waiting": summary.ended.get(Ending.WAITING, 0),
         "noted": summary.noted,
-        "policy": one.policy.digest,
+        "policy": policy.digest,
         "lang": language(),
         "made_by": f"{PERENNE.name} {PERENNE.version}",
         "pictured": pictured,

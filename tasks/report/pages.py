@@ -28,7 +28,7 @@ from tasks.report.ran import Ran
 from tasks.report.shelf import shelf
 from tasks.report.shelf import write as put
 from tasks.report.standing import Stands, standings
-from tasks.report.summary import Row
+from tasks.report.summary import Row, Summary
 from tasks.words import text
 
 FILE_PAGES = 200
@@ -41,10 +41,11 @@ Warn = Callable[[str], object]
 
 def write(home: Home, stands: Stands, policy: Policy, *, warn: Warn, album: Album | None = None) -> None:
     """The report of one AIP, and the pages of its files that need a person, unless they stand there already."""
-    with _told(warn, stands.summary.batch):
-        one, pictured = gather(home, stands, policy), album is not None
-        if _stands_there(home, one, pictured=pictured):
+    with harmless(warn, stands.summary.batch):
+        pictured = album is not None
+        if _stands_there(home, stands.summary, policy, pictured=pictured):
             return
+        one = gather(home, stands, policy)
         pictures = album.pairs(stands.ledger, one.summary.attention) if album is not None else {}
         _write(home, one, pictures, pictured=pictured)
 
@@ -57,7 +58,7 @@ def gather(home: Home, stands: Stands, policy: Policy) -> Account:
 
 def index(home: Home, *, warn: Warn) -> None:
     """The first page: every AIP that has a report, and the last runs. Reads only the reports that changed."""
-    with _told(warn, INDEX):
+    with harmless(warn, INDEX):
         home.reports.mkdir(parents=True, exist_ok=True)
         made = index_html.page(shelf(home), runs.runs(home, index_html.RUNS), when=datetime.now(UTC))
         put(home.reports / INDEX, made)
@@ -65,7 +66,7 @@ def index(home: Home, *, warn: Warn) -> None:
 
 def ran(home: Home, one: Ran, *, warn: Warn) -> None:
     """The report of a run that is over, however it ended; then the index, which names it."""
-    with _told(warn, f"run {one.run}"):
+    with harmless(warn, f"run {one.run}"):
         page = home.reports / run_page(one.run)
         put(page, run_html.page(one, there=lambda place: (home.reports / place).is_file(), when=datetime.now(UTC)))
         put(page.with_suffix(".json"), _json(one.as_json()))
@@ -78,7 +79,7 @@ def verified(home: Home, aips: Iterable[UUID], bad: Collection[UUID], *, warn: W
     By the policy of the settings, as `status` judges. The others stay as they are: nothing about them has changed.
     """
     wanted: list[UUID] = []
-    with _told(warn, "verify"):
+    with harmless(warn, "verify"):
         policy = load(find(home.settings().policy, home))
         wanted += [aip for aip in aips if aip in bad or (_there(home, aip) or {"alarm": True}).get("alarm")]
         for stands in standings(home, wanted, policy):
@@ -88,7 +89,7 @@ def verified(home: Home, aips: Iterable[UUID], bad: Collection[UUID], *, warn: W
 
 
 @contextlib.contextmanager
-def _told(warn: Warn, what: str) -> Iterator[None]:
+def harmless(warn: Warn, what: str) -> Iterator[None]:
     """Whatever goes wrong inside is a warning: no report is worth a run."""
     try:
         yield
@@ -120,13 +121,12 @@ def _clear(home: Home, aip: UUID, written: Collection[str]) -> None:
             path.unlink(missing_ok=True)
 
 
-def _stands_there(home: Home, one: Account, *, pictured: bool) -> bool:
+def _stands_there(home: Home, summary: Summary, policy: Policy, *, pictured: bool) -> bool:
     """Whether the report would come out as it is; one with pictures is as good as one without."""
-    found = _there(home, one.summary.aip)
-    page = home.reports / aip_page(one.summary.aip)
-    if found is None or one.summary.alarm or not page.is_file():
+    page = home.reports / aip_page(summary.aip)
+    if summary.alarm or not page.is_file() or (found := _there(home, summary.aip)) is None:
         return False
-    return found.get("stamp") in (data.stamp(one, pictured=pictured), data.stamp(one, pictured=True))
+    return found.get("stamp") in [data.stamp(summary, policy, pictured=with_) for with_ in (pictured, True)]
 
 
 def _there(home: Home, aip: UUID) -> dict[str, Any] | None:
