@@ -69,7 +69,7 @@ def description(state: State, one: Account) -> str:
         return " ".join([_short(state.message or ""), *([text("inbox-waiting", n=waiting)] if waiting else [])])
     refused = len(one.turned_away(known=False))
     parts = [text("deliveries-refused", n=refused)] if refused else []
-    return " ".join([*parts, phrases.message(one.summaries) if one.summaries else ""]).strip()
+    return " ".join([*parts, states.news(one.summaries, night=one.night)]).strip()
 
 
 def needs(one: Account) -> str:

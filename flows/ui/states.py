@@ -45,12 +45,22 @@ def finished(
     if board.stop.is_set() and (left or any(s.waiting for s in summaries)):
         return put_down(told, data=data)
     if bad:
-        return Failed(name=NEEDS, message=told, data=data)
+        return Failed(name=NEEDS, message=news(summaries, night=night), data=data)
     if not worked:
         return Completed(name="Nothing to do", message=_settled(summaries), data=data)
     if night and (older := sum(s.needing for s in summaries)):
         told = f"{phrases.in_order(summaries)} {text('older-still-need', n=older)}"
     return Completed(name="Done", message=told, data=data)
+
+
+def news(summaries: Sequence[Summary], *, night: bool) -> str:
+    """What needs a person, as a state says it; a night tells what is new first, and older matters by their number."""
+    new, older = sum(s.new for s in summaries), sum(s.needing for s in summaries) - sum(s.new for s in summaries)
+    if not night or older <= 0:
+        return phrases.message(summaries) if summaries else ""
+    where = listed([text("n-in", n=s.new, name=s.batch) for s in summaries if s.new][:5])
+    told = [text("new-need-a-person", n=new, where=where)] if new else []
+    return " ".join([*told, text("older-still-need", n=older), phrases.in_order(summaries)])
 
 
 def counted(state: State, counts: Mapping[str, int]) -> State:

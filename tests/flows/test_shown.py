@@ -78,7 +78,7 @@ def test_the_table_begins_with_what_is_new_and_its_first_columns_say_what_to_do(
 
 
 def test_a_card_begins_with_the_news() -> None:
-    one = account(replace(summary(files=3, done=2, held=1), attention=(row("mới.doc"),)), refused=(NEW,))
+    one = account(replace(summary(files=3, done=2, held=1), attention=(row("mới.doc"),), new=1), refused=(NEW,))
     red = Failed(name="Needs a person", message="a long sentence about a delivery, and another one")
     assert artifacts.description(red, one)[:45] == "1 delivery is refused. 1 of 3 needs a person:"
     green = Completed(name="Done", message="2 of 2 in good order.")
@@ -104,6 +104,16 @@ def test_an_ingest_that_refused_some_did_its_work_and_counts_them_and_only_the_m
     assert (busy.name, states.code_of(busy)) == ("Stopped", "store-busy")
     full = _state([], [NEW, FULL], night=True)
     assert (full.name, states.code_of(full)) == ("Stopped", "disk-full")
+
+
+def test_a_night_tells_what_is_new_first_and_counts_what_is_older() -> None:
+    one = replace(summary(batch="mới", files=3, done=1, held=2), new=1)
+    two = summary(batch="cũ", files=2, done=1, held=1)
+    told = states.finished((one, two), worked=True, night=True)
+    said = "1 new file needs a person: 1 in mới. 2 older matters still need a person. 2 of 5 in good order."
+    assert (told.name, told.message) == ("Needs a person", said)
+    by_name = states.finished((one,), worked=True)
+    assert by_name.message == "2 of 3 need a person: 2 held. Open the artifact “summary”."
 
 
 def test_a_part_of_a_run_is_green_and_counts_what_the_run_above_it_is_red_for() -> None:
