@@ -23,7 +23,12 @@ class BatchOptions(BaseModel):
     """Leave as it is for most batches."""
 
     model_config = options(text("form-options-batch"))
-    policy: str = Field(ui.policy(), title=text("form-policy"), description=text("form-policy-help"))
+    policy: str = Field(
+        ui.policy(),
+        title=text("form-policy"),
+        description=text("form-policy-help"),
+        json_schema_extra=one_of(ui.policies()),
+    )
     reason: str = Field("", title=text("form-reason"), description=text("form-reason-help"), max_length=300)
     dry_run: bool = Field(False, title=text("form-dry-run"), description=text("form-dry-run-help"))
 

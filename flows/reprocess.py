@@ -56,7 +56,12 @@ class ReprocessOptions(BaseModel):
     )
     rules: list[str] = Field([], title=text("form-rules"), description=text("form-rules-help"))
     paths: list[str] = Field([], title=text("form-paths"), description=text("form-paths-help"))
-    policy: str = Field(ui.policy(), title=text("form-policy"), description=text("form-policy-help"))
+    policy: str = Field(
+        ui.policy(),
+        title=text("form-policy"),
+        description=text("form-policy-help"),
+        json_schema_extra=one_of(ui.policies()),
+    )
     dry_run: bool = Field(False, title=text("form-dry-run"), description=text("form-dry-run-help"))
 
 

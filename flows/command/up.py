@@ -147,9 +147,9 @@ def _refresh(home: Home, address: Address, *, anew: bool) -> None:
         runs.watch_for_zombies()
 
 
-def _choices(home: Home) -> tuple[frozenset[str], frozenset[str]]:
-    """What the forms let a person choose from: batches in the inbox, AIPs (each has a report since its first run)."""
-    return _names(home.inbox), _names(home.reports)
+def _choices(home: Home) -> tuple[frozenset[str], ...]:
+    """What the forms offer: batches of the inbox, AIPs (each has a report since its first run), policies."""
+    return _names(home.inbox), _names(home.reports), _names(home.policies)
 
 
 def _names(folder: Path) -> frozenset[str]:

@@ -16,6 +16,15 @@ def policy() -> str:
         return "default"  # the run itself will refuse the settings with their faults
 
 
+def policies() -> list[str]:
+    """The policies that a form offers: the proposed one, ours, and the archive's own as they were at the deployment."""
+    try:
+        own = sorted(path.stem for path in home().policies.glob("*.toml"))
+    except OSError:
+        own = []
+    return list(dict.fromkeys([policy(), "default", *own]))
+
+
 def speak() -> None:
     """Speak the language of the settings, unless a command chose another: forms and a worker's flows begin here."""
     if not words.chosen():

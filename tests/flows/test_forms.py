@@ -51,6 +51,8 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Any:
     @cache
     def ask(lang: str) -> dict[str, Any]:
         home = tmp_path_factory.mktemp(lang)
+        (home / "policies").mkdir()
+        (home / "policies" / "own.toml").write_text("", encoding="utf-8")
         (home / "perenne.toml").write_text(f'lang = "{lang}"\n', encoding="utf-8")
         env = {**os.environ, "PERENNE_HOME": str(home), "PREFECT_SERVER_EPHEMERAL_ENABLED": "false"}
         env.pop("PERENNE_LANG", None)
@@ -92,6 +94,7 @@ def test_descriptions_titles_and_choices_are_in_the_language_of_the_settings(sho
         assert which["default"] == which["enum"][0]
         for form in ("batch", "reprocess"):
             assert fields(told, form)["dry_run"]["title"] == text("form-dry-run")
+            assert fields(told, form)["policy"]["enum"] == ["default", "own"]
         for form in ("batch", "reprocess", "verify"):
             (options,) = told[form]["form"]["definitions"].values()
             assert (options["title"], options["description"]) == (text("form-options"), text(f"form-options-{form}"))
