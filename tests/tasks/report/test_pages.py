@@ -129,7 +129,7 @@ def test_verdict_then_safety_then_what_needs_a_person_then_the_rest(tmp_path: Pa
         "All 2 originals are safe in AIP",
         "What needs a person",
         "3 of 61 words of the source are missing or wrong in the product.",
-        "Compare the marked places.",
+        "Compare both documents.",
         "Formats, before and after",
         "How it was done",
         "Check it yourself",
