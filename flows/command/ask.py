@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.command import show
+from flows.command import complete, show
 from tasks.aip.find import find_aip
 from tasks.config.home import home as the_home
 from tasks.policy.load import find, load
@@ -17,7 +17,10 @@ from tasks.store.ocfl import Store
 from tasks.words import text
 
 Json = Annotated[bool, typer.Option("--json", help="Answer in JSON on stdout.")]
-Aip = Annotated[str, typer.Argument(metavar="AIP", help="Its id, the start of it, or its batch's name.")]
+Aip = Annotated[
+    str,
+    typer.Argument(metavar="AIP", help="Its id, the start of it, or its batch's name.", autocompletion=complete.aips),
+]
 
 
 def add(cli: typer.Typer) -> None:

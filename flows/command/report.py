@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from flows.command import result, show
+from flows.command import complete, result, show
 from tasks.aip.find import find_aips, names
 from tasks.config.home import home as the_home
 from tasks.policy.load import find, load
@@ -25,8 +25,11 @@ def add(cli: typer.Typer) -> None:
 
 
 def report(
-    aips: Annotated[list[str] | None, typer.Argument(metavar="[AIP…]", help="Ids or batch names; none: all.")] = None,
-    policy: Annotated[str, typer.Option(help="Judge by this policy.")] = "",
+    aips: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[AIP…]", help="Ids or batch names; none: all.", autocompletion=complete.aips),
+    ] = None,
+    policy: Annotated[str, typer.Option(help="Judge by this policy.", autocompletion=complete.policies)] = "",
     json: Annotated[bool, typer.Option("--json", help="Answer in JSON on stdout.")] = False,
 ) -> None:
     """Make the pages of AIPs anew from the log, and say where they lie.

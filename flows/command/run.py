@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from flows.command import complete, result, show, stack
 from flows.command import plan as planning
 from flows.command import progress as progressing
-from flows.command import result, show, stack
 from flows.command.ending import Ending
 from flows.command.exits import Exit
 from tasks.aip.find import find_aips
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from prefect import State
 
 Json = Annotated[bool, typer.Option("--json", help="Answer in JSON on stdout.")]
-Policy = Annotated[str, typer.Option(help="A policy's name or file.")]
+Policy = Annotated[str, typer.Option(help="A policy's name or file.", autocompletion=complete.policies)]
 
 
 def add(cli: typer.Typer) -> None:
@@ -49,7 +49,11 @@ def add(cli: typer.Typer) -> None:
 def run(
     batches: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[BATCH…]", help="Folders, or names in the inbox; none: every ready one."),
+        typer.Argument(
+            metavar="[BATCH…]",
+            help="Folders, or names in the inbox; none: every ready one.",
+            autocompletion=complete.batches,
+        ),
     ] = None,
     policy: Policy = "",
     reason: Annotated[str, typer.Option(help="One sentence for the log, read by auditors.")] = "",
@@ -76,7 +80,10 @@ def run(
 
 
 def reprocess(
-    aips: Annotated[list[str], typer.Argument(metavar="AIP…", help="Ids, starts of ids, or batch names.")],
+    aips: Annotated[
+        list[str],
+        typer.Argument(metavar="AIP…", help="Ids, starts of ids, or batch names.", autocompletion=complete.aips),
+    ],
     reason: Annotated[str, typer.Option(help="One sentence for the log: why now?")],
     policy: Policy = "",
     which: planning.Which = Scope.CHANGED,
@@ -112,7 +119,10 @@ def reprocess(
 
 
 def verify(
-    aips: Annotated[list[str] | None, typer.Argument(metavar="[AIP…]", help="Ids or batch names; none: all.")] = None,
+    aips: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[AIP…]", help="Ids or batch names; none: all.", autocompletion=complete.aips),
+    ] = None,
     share: Annotated[bool, typer.Option(help="Only the day's share, so that verify_days cover everything.")] = False,
     minutes: Annotated[int, typer.Option(min=0, help="Begin no further AIP after so many minutes; 0: no limit.")] = 0,
     gb: Annotated[int, typer.Option(min=0, help="Read about so many gigabytes; 0: no limit.")] = 0,

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.command import result, show
+from flows.command import complete, result, show
 from tasks import words
 from tasks.aip.coverage import Coverage, coverage, holdings
 from tasks.aip.find import batch_of, find_aips, names
@@ -35,8 +35,11 @@ def add(cli: typer.Typer) -> None:
 
 
 def status(
-    aips: Annotated[list[str] | None, typer.Argument(metavar="[AIP…]", help="Ids or batch names; none: all.")] = None,
-    policy: Annotated[str, typer.Option(help="Judge by this policy.")] = "",
+    aips: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[AIP…]", help="Ids or batch names; none: all.", autocompletion=complete.aips),
+    ] = None,
+    policy: Annotated[str, typer.Option(help="Judge by this policy.", autocompletion=complete.policies)] = "",
     json: Annotated[bool, typer.Option("--json", help="Answer in JSON on stdout.")] = False,
 ) -> None:
     """How every batch stands, and what needs a person.

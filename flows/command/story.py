@@ -10,7 +10,7 @@ from uuid import UUID
 
 import typer
 
-from flows.command import show
+from flows.command import complete, show
 from tasks import words
 from tasks.aip.find import find_aips
 from tasks.aip.ledger import ORIGINALS
@@ -28,7 +28,12 @@ def add(cli: typer.Typer) -> None:
 
 
 def history(
-    aip: Annotated[str, typer.Argument(metavar="AIP", help="Its id, the start of it, or its batch's name.")],
+    aip: Annotated[
+        str,
+        typer.Argument(
+            metavar="AIP", help="Its id, the start of it, or its batch's name.", autocompletion=complete.aips
+        ),
+    ],
     file: Annotated[str, typer.Argument(help="A path as `status` shows it.")],
     json: Annotated[bool, typer.Option("--json", help="Answer in JSON on stdout.")] = False,
 ) -> None:
