@@ -36,11 +36,13 @@ def page(one: Account, pictures: Mapping[Row, Pair], *, root: str, when: datetim
         link = file_page(summary.aip, row.file) if row.file in linked else ""
         return Need(row, batch, one.delivery, link, pictures.get(row))
 
+    # Of an AIP that is not as stored nothing is called done or unchanged at the top of its page.
+    head = "" if summary.alarm else f" {text('page-head-is', version=str(summary.version))}"
     main = [
         frame.verdict(phrases.verdict([summary]), Ending.FAILED if summary.alarm else None),
-        el("p", phrases.safety(summary), " ", text("page-head-is", version=str(summary.version)), class_="lede"),
+        el("p", phrases.safety(summary), head, class_="lede"),
         el("p", told, class_="lede") if (told := phrases.supplement(summary)) else None,
-        frame.numbers((e, summary.ended.get(e, 0), phrases.means(e)) for e in frame.ORDER),
+        frame.numbers((e, summary.ended.get(e, 0), phrases.means(e)) for e in frame.ORDER if not summary.alarm),
         _facts(one),
         people([need(r) for r in summary.attention], summary.more, all_of=status),
         others("wait", text("page-waits-for-next-run"), [need(r) for r in summary.waiting], left=0, all_of=status),

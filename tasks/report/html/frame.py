@@ -168,9 +168,11 @@ def _standing_out(figure: str, sentence: str) -> Iterable[Content]:
     return [before, el("b", found), after]
 
 
-def numbers(cells: Iterable[tuple[Ending, int, str]]) -> Html:
+def numbers(cells: Iterable[tuple[Ending, int, str]]) -> Html | None:
     """The endings as a bar and as large numbers, each with what it means; those that are none are left out."""
     there = [(ending, count, told) for ending, count, told in cells if count]
+    if not there:
+        return None
     bar = [el("span", class_=ending.value, style=f"flex:{count} 0 7px") for ending, count, _ in there]
     large = [
         el("div", el("dt", word(ending)), el("dd", el("b", number(count)), el("span", told)))

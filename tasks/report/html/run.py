@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
@@ -42,13 +43,14 @@ def page(one: Ran, *, there: Callable[[str], bool], when: datetime) -> str:
         place = file_page(summary.aip, row.file)
         return Need(row, summary.batch, link=f"../{place}" if there(place) else "", named=len(one.summaries) > 1)
 
+    sound = sum((Counter(s.ended) for s in one.summaries if not s.alarm), Counter[Ending]())
     bad = one.stopped or any(s.alarm for s in one.summaries)
     waiting = [need(s, row) for s in one.summaries for row in s.waiting]
     said = sum(s.ended.get(Ending.WAITING, 0) for s in one.summaries)
     main = [
         frame.verdict(one.verdict, Ending.FAILED if bad else None),
         _why(one),
-        frame.numbers((e, one.ended[e], phrases.means(e)) for e in frame.ORDER),
+        frame.numbers((e, sound[e], phrases.means(e)) for e in frame.ORDER),
         _facts(one),
         people([need(s, row) for s, row in one.rows()], one.left(), all_of=status),
         _refused(one.refused),

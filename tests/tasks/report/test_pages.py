@@ -192,6 +192,8 @@ def test_an_alarm_stands_first_and_no_original_is_called_safe(tmp_path: Path) ->
     text = Read(page(tmp_path, one, law)).text
     assert text.index("ALARM: 1 AIP is not as stored.") < text.index("What needs a person")
     assert "safe in AIP" not in text
+    assert "nothing in an earlier one was changed" not in text
+    assert "a master is published" not in text
     assert "v1/content/originals/b.pdf" in text
     assert "perenne verify" in text
 
