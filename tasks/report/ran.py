@@ -49,10 +49,11 @@ class Ran:
         """One sentence over all of it."""
         if self.stopped:
             return self.message
+        refused = sum(not passing(r) for r in self.refused)
         if not self.summaries:
-            return phrases.needs((), len(self.refused)) if self.refused else self.message or phrases.verdict(())
-        refused = text("deliveries-refused", n=len(self.refused)) if self.refused else ""
-        return f"{phrases.verdict(self.summaries)} {refused}".strip()
+            return phrases.needs((), refused) if refused else self.message or phrases.verdict(())
+        told = text("deliveries-refused", n=refused) if refused else ""
+        return f"{phrases.verdict(self.summaries)} {told}".strip()
 
     @property
     def ended(self) -> Counter[Ending]:

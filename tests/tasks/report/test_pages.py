@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 import shlex
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -246,8 +247,6 @@ def test_the_command_belongs_to_what_is_to_be_done(one: object, words: list[str]
 
 @pytest.mark.parametrize("name", [*HOSTILE, "it's.pdf", "a\nb\t'\\.pdf", "\u202efdp.exe", "a b", "-rf"])
 def test_a_name_in_a_command_is_one_word_for_the_shell(name: str) -> None:
-    import subprocess
-
     made = quoted(name)
     assert made.isprintable()
     found = subprocess.run(

@@ -20,6 +20,7 @@ from tasks.report.shelf import NAME, shelf
 from tasks.report.standing import standings
 from tasks.sip.batch import batch
 from tasks.sip.ingest import ingest
+from tasks.sip.refusal import Refused
 from tasks.store.ocfl import Store
 from tests.tasks.premis.events import AIP
 from tests.tasks.report.accounts import bad, good, stands
@@ -175,6 +176,17 @@ def test_a_run_that_was_stopped_says_why_and_that_nothing_is_lost(home: Home) ->
     page = read(home, run_page(stopped.run))
     assert page.index("The disk of /work is full.") < page.index("Nothing that was done is lost")
     assert "Free space, then start again" in page
+
+
+def test_a_delivery_that_another_run_holds_is_not_called_refused(tmp_path: Path) -> None:
+    law = policy(tmp_path)
+    done = ran(stands(tmp_path, law, ["b.pdf"], good(law, 3, "b.pdf")).summary, message="1 of 1 in good order.")
+    busy = replace(done, refused=(Refused("lô-2", "Another run holds it.", "store-busy"),))
+    assert busy.verdict == "The only file is in good order."
+    assert replace(busy, summaries=()).verdict == "1 of 1 in good order."
+    bad_one = replace(busy, refused=(*busy.refused, Refused("lô-3", "No file.", "batch-unfit")))
+    assert bad_one.verdict == "The only file is in good order. 1 delivery is refused."
+    assert replace(bad_one, summaries=()).verdict == "1 delivery is refused."
 
 
 def test_a_file_without_a_page_is_not_linked_from_a_run(tmp_path: Path, home: Home) -> None:
