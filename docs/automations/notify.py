@@ -5,8 +5,8 @@
     .venv/bin/python docs/automations/notify.py --off
 
 Prefect sends it, not Perenne: this only makes a notification block and the automation of `needs-a-person.yaml`. Asked
-again, it changes both. `--mail` takes any address that Apprise knows; with a user and STARTTLS
-it is `mailtos://user:password@mail.example?...`. `--webhook` posts {"text": "subject, line, body"}, as most chats take it.
+again, it changes both. `--mail` takes any address that Apprise knows; with a user and STARTTLS it is
+`mailtos://user:password@mail.example?...`. `--webhook` posts {"text": "subject, line, body"}, as most chats take it.
 `--try` sends one message at once.
 """
 
