@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.command import complete, show
+from flows.command import given, show
 from tasks.aip.find import find_aip
 from tasks.config.home import home as the_home
 from tasks.policy.load import find, load
@@ -15,12 +15,6 @@ from tasks.policy.rules import Policy, Rule
 from tasks.store.export import export as export_version
 from tasks.store.ocfl import Store
 from tasks.words import text
-
-Json = Annotated[bool, typer.Option("--json", help="Answer in JSON on stdout.")]
-Aip = Annotated[
-    str,
-    typer.Argument(metavar="AIP", help="Its id, the start of it, or its batch's name.", autocompletion=complete.aips),
-]
 
 
 def add(cli: typer.Typer) -> None:
@@ -33,10 +27,10 @@ def add(cli: typer.Typer) -> None:
 
 
 def export(
-    aip: Aip,
+    aip: given.Aip,
     target: Annotated[Path, typer.Argument(help="An empty or new folder.")],
     version: Annotated[int, typer.Option(help="Which version; none: the head.")] = 0,
-    json: Json = False,
+    json: given.Json = False,
 ) -> None:
     """Give a version back as a folder, bit for bit and under its received names.
 
@@ -61,7 +55,9 @@ def export(
         show.say(text("files-of-version", n=count, version=number, target=target))
 
 
-def policy_show(name: Annotated[str, typer.Argument(help="A policy's name or file.")] = "", json: Json = False) -> None:
+def policy_show(
+    name: Annotated[str, typer.Argument(help="A policy's name or file.")] = "", json: given.Json = False
+) -> None:
     """The rules in force, each with its reason; refuses a broken policy with every fault.
 
     Example: perenne policy show default

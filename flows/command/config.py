@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated
 
 import typer
 
-from flows.command import show
+from flows.command import given, show
 from tasks.config import settings
 from tasks.config.faults import written
 from tasks.config.home import home as the_home
 from tasks.words import text
-
-Json = Annotated[bool, typer.Option("--json", help="Answer in JSON on stdout.")]
 
 
 def add(cli: typer.Typer) -> None:
@@ -24,7 +21,7 @@ def add(cli: typer.Typer) -> None:
     cli.add_typer(config, name="config")
 
 
-def config_show(json: Json = False) -> None:
+def config_show(json: given.Json = False) -> None:
     """Every setting in force; refuses a broken perenne.toml with every fault.
 
     Example: perenne config show

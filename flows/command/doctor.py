@@ -6,11 +6,10 @@ import contextlib
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Annotated
 
 import typer
 
-from flows.command import show
+from flows.command import given, show
 from flows.command.exits import Exit
 from tasks.config.home import Home
 from tasks.config.home import home as the_home
@@ -20,7 +19,6 @@ from tasks.tools.findings import Finding, command, wanting
 from tasks.tools.shared import shared
 from tasks.words import text
 
-Json = Annotated[bool, typer.Option("--json", help="Answer in JSON on stdout.")]
 SEALED = "bubblewrap"
 
 
@@ -29,7 +27,7 @@ def add(cli: typer.Typer) -> None:
     cli.command()(doctor)
 
 
-def doctor(json: Json = False) -> None:
+def doctor(json: given.Json = False) -> None:
     """Whether this machine can do a run, and the one command that mends it.
 
     Example: perenne doctor

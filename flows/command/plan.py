@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from flows.command import complete, result, show
+from flows.command import complete, given, result, show
 from tasks.aip import experience
 from tasks.aip.find import UnknownAip, find_aips
 from tasks.aip.forecast import Plan, look_again
@@ -28,20 +28,6 @@ from tasks.tools.door import Door
 from tasks.tools.machine import fit
 from tasks.words import listed, text
 
-Which = Annotated[Scope, typer.Option(help="Which files besides those that are new or whose rule changed.")]
-Rules = Annotated[
-    list[str] | None, typer.Option("--rule", help="Only this rule; may be given again.", autocompletion=complete.rules)
-]
-Paths = Annotated[list[str] | None, typer.Option("--path", help="Only this file, folder or glob; may be given again.")]
-Codes = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--code",
-        help="Only what ended with this code or has a note of it; again for more.",
-        autocompletion=complete.codes,
-    ),
-]
-
 
 def add(cli: typer.Typer) -> None:
     """Add this verb."""
@@ -55,12 +41,12 @@ def plan(
             metavar="BATCH…", help="Folders, names in the inbox, AIPs or batches.", autocompletion=complete.batches
         ),
     ],
-    policy: Annotated[str, typer.Option(help="A policy's name or file.", autocompletion=complete.policies)] = "",
-    which: Which = Scope.CHANGED,
-    rule: Rules = None,
-    path: Paths = None,
-    code: Codes = None,
-    json: Annotated[bool, typer.Option("--json", help="Answer in JSON on stdout.")] = False,
+    policy: given.Policy = "",
+    which: given.Which = Scope.CHANGED,
+    rule: given.Rules = None,
+    path: given.Paths = None,
+    code: given.Codes = None,
+    json: given.Json = False,
 ) -> None:
     """What a run would do and what it would cost; nothing is written.
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
 
 import typer
 
-from flows.command import complete, result, show
+from flows.command import given, result, show
 from tasks.aip.find import find_aips, names
 from tasks.config.home import home as the_home
 from tasks.policy.load import find, load
@@ -25,12 +24,9 @@ def add(cli: typer.Typer) -> None:
 
 
 def report(
-    aips: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[AIP…]", help="Ids or batch names; none: all.", autocompletion=complete.aips),
-    ] = None,
-    policy: Annotated[str, typer.Option(help="Judge by this policy.", autocompletion=complete.policies)] = "",
-    json: Annotated[bool, typer.Option("--json", help="Answer in JSON on stdout.")] = False,
+    aips: given.AipsOrAll = None,
+    policy: given.Policy = "",
+    json: given.Json = False,
 ) -> None:
     """Make the pages of AIPs anew from the log, and say where they lie.
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.command import complete, result, show, stack
+from flows.command import complete, given, result, show, stack
 from flows.command import plan as planning
 from flows.command import progress as progressing
 from flows.command.ending import Ending
@@ -35,9 +35,6 @@ from tasks.words import text
 if TYPE_CHECKING:
     from prefect import State
 
-Json = Annotated[bool, typer.Option("--json", help="Answer in JSON on stdout.")]
-Policy = Annotated[str, typer.Option(help="A policy's name or file.", autocompletion=complete.policies)]
-
 
 def add(cli: typer.Typer) -> None:
     """Add this family's verbs."""
@@ -55,9 +52,9 @@ def run(
             autocompletion=complete.batches,
         ),
     ] = None,
-    policy: Policy = "",
+    policy: given.Policy = "",
     reason: Annotated[str, typer.Option(help="One sentence for the log, read by auditors.")] = "",
-    json: Json = False,
+    json: given.Json = False,
 ) -> None:
     """Take batches in and make their masters; what is settled is not done again.
 
@@ -80,18 +77,15 @@ def run(
 
 
 def reprocess(
-    aips: Annotated[
-        list[str],
-        typer.Argument(metavar="AIP…", help="Ids, starts of ids, or batch names.", autocompletion=complete.aips),
-    ],
+    aips: given.Aips,
     reason: Annotated[str, typer.Option(help="One sentence for the log: why now?")],
-    policy: Policy = "",
-    which: planning.Which = Scope.CHANGED,
-    rule: planning.Rules = None,
-    path: planning.Paths = None,
-    code: planning.Codes = None,
+    policy: given.Policy = "",
+    which: given.Which = Scope.CHANGED,
+    rule: given.Rules = None,
+    path: given.Paths = None,
+    code: given.Codes = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be done; write nothing.")] = False,
-    json: Json = False,
+    json: given.Json = False,
 ) -> None:
     """Bring AIPs to today's rules: adds a version, removes nothing.
 
@@ -119,14 +113,11 @@ def reprocess(
 
 
 def verify(
-    aips: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[AIP…]", help="Ids or batch names; none: all.", autocompletion=complete.aips),
-    ] = None,
+    aips: given.AipsOrAll = None,
     share: Annotated[bool, typer.Option(help="Only the day's share, so that verify_days cover everything.")] = False,
     minutes: Annotated[int, typer.Option(min=0, help="Begin no further AIP after so many minutes; 0: no limit.")] = 0,
     gb: Annotated[int, typer.Option(min=0, help="Read about so many gigabytes; 0: no limit.")] = 0,
-    json: Json = False,
+    json: given.Json = False,
 ) -> None:
     """Read stored bytes and compare their digests, those first that were not read for longest; changes nothing.
 

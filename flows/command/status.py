@@ -6,11 +6,11 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
-from flows.command import complete, result, show
+from flows.command import given, result, show
 from tasks import words
 from tasks.aip.coverage import Coverage, coverage, holdings
 from tasks.aip.find import batch_of, find_aips, names
@@ -35,12 +35,9 @@ def add(cli: typer.Typer) -> None:
 
 
 def status(
-    aips: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[AIP…]", help="Ids or batch names; none: all.", autocompletion=complete.aips),
-    ] = None,
-    policy: Annotated[str, typer.Option(help="Judge by this policy.", autocompletion=complete.policies)] = "",
-    json: Annotated[bool, typer.Option("--json", help="Answer in JSON on stdout.")] = False,
+    aips: given.AipsOrAll = None,
+    policy: given.Policy = "",
+    json: given.Json = False,
 ) -> None:
     """How every batch stands, and what needs a person.
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import typer
 
-from flows.command import complete, show
+from flows.command import given, show
 from tasks import words
 from tasks.aip.find import find_aips
 from tasks.aip.ledger import ORIGINALS
@@ -28,14 +28,9 @@ def add(cli: typer.Typer) -> None:
 
 
 def history(
-    aip: Annotated[
-        str,
-        typer.Argument(
-            metavar="AIP", help="Its id, the start of it, or its batch's name.", autocompletion=complete.aips
-        ),
-    ],
+    aip: given.Aip,
     file: Annotated[str, typer.Argument(help="A path as `status` shows it.")],
-    json: Annotated[bool, typer.Option("--json", help="Answer in JSON on stdout.")] = False,
+    json: given.Json = False,
 ) -> None:
     """Everything that was done to one file, by which tools.
 
