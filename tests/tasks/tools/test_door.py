@@ -19,7 +19,7 @@ from tasks.tools import job as jobs
 from tasks.tools.door import Door, DoorClosed
 from tasks.tools.floor import Floor
 from tasks.tools.job import COPIED_BYTES, EXCERPT_BYTES, version
-from tasks.tools.shared import close, shared
+from tasks.tools.shared import begin, close, shared
 
 CHECKOUT = Path(__file__).parents[3]
 HOSTILE = CHECKOUT / "fixtures" / "fakes" / "hostile_jobs.py"
@@ -235,6 +235,17 @@ def test_a_resident_program_answers_about_a_file_that_is_only_shown_to_the_job(
     assert reply["answers"][name][0]["puid"] == "fmt/18"
     assert any("siegfried" in agent.name.lower() for agent in agents)
     assert run.what == "siegfried"
+
+
+@pytest.mark.slow
+def test_a_door_that_was_begun_is_the_one_that_is_shared_later(tmp_path: Path):
+    try:
+        begin(tmp_path / "work")
+        opened = shared(tmp_path / "work")
+        assert opened is shared(tmp_path / "work")
+        assert [path for path in (tmp_path / "work" / "jobs").iterdir() if path.is_dir()] == [opened._owned.path]
+    finally:
+        close()
 
 
 @pytest.mark.slow
