@@ -74,7 +74,7 @@ install-tests: install .venv-ocfl/.done
 .PHONY: .packages
 
 # --no-deps: prefect 3.9.1 asks for a certifi that does not exist yet (overrides.txt); the lock holds the whole set.
-.venv/.done: requirements.lock pyproject.toml
+.venv/.done: requirements.lock pyproject.toml flows/command/blank.py
 	@python=$(PYTHON); [ -n "$$python" ] || { echo 'Perenne needs Python 3.11.'; exit 3; }; \
 	[ -x $(BIN)/python ] || "$$python" -m venv .venv
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --require-hashes --only-binary :all: -r requirements.lock
