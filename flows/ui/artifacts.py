@@ -9,8 +9,9 @@ from prefect import State, get_run_logger
 from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 
 from flows.ui import states
-from flows.ui.markdown import Account, Inbox, file_of, markdown, page_of
+from flows.ui.markdown import Account, Inbox, escaped, file_of, markdown, page_of
 from tasks.config.home import Home
+from tasks.premis import codes
 from tasks.premis.model import Ending
 from tasks.report import phrases
 from tasks.report.summary import SHAPES, Summary
@@ -46,7 +47,7 @@ def publish(state: State, one: Account) -> None:
         return
     body = markdown(one) if one.summaries or one.refused or one.inbox != Inbox() else ""
     if stopped:
-        head = [f"## {text('run-stopped')}", "", state.message or "", "", text("when-mended"), ""]
+        head = [f"## {text('run-stopped')}", "", escaped(state.message or ""), "", text("when-mended"), ""]
         body = "\n".join([*head, body])
     create_markdown_artifact(markdown=body, key=SUMMARY, description=description(state, one))
     rows = table(one)
@@ -80,13 +81,20 @@ def needs(one: Account) -> str:
 def table(one: Account) -> list[dict[str, str]]:
     """Refused deliveries and files that need a person, new matters first; the first columns are those in view."""
     keys = tuple(text(f) for f in _columns())
-    refused = [(r.batch, f"✕ {r.code}", "", r.why, "") for known in (False, True) for r in one.turned_away(known=known)]
+    refused = [
+        (r.batch, f"✕ {r.code}", _do(r), r.why, "") for known in (False, True) for r in one.turned_away(known=known)
+    ]
     files = [
         (file_of(one, s, r), f"{SHAPES[r.ending]} {r.code}", r.do, r.seen, f"{one.reports}/{page_of(s, r)}")
         for new in (True, False)
         for s, r in one.rows(new=new)
     ]
     return [dict(zip(keys, cells, strict=True)) for cells in [*refused, *files][:TABLE_ROWS]]
+
+
+def _do(refused: Refused) -> str:
+    """What to do about a refused delivery; it stands at the end of the sentence, too."""
+    return codes.advice(refused.code, {}) if refused.code in codes.CODES else ""
 
 
 def _columns() -> Sequence[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tasks.premis.model import Ending
@@ -54,12 +54,12 @@ def markdown(one: Account) -> str:
     for summary in one.summaries:
         if summary.supplement and summary.supplement.now:
             lines += [f"**{escaped(summary.batch)}: {escaped(phrases.supplement(summary))}**", ""]
-    lines += _refused(text("refused-deliveries"), one.turned_away(known=False))
-    lines += _rows(text("what-needs-a-person"), one, new=True)
+    lines += _titled(text("refused-deliveries"), _refused(one.turned_away(known=False)))
+    lines += _titled(text("what-needs-a-person"), _rows(one, new=True))
     lines += _numbers(one)
     lines += _inbox(one.inbox)
-    lines += _refused(text("older-matters"), one.turned_away(known=True))
-    lines += _rows(text("older-matters"), one, new=False)
+    older = [*_refused(one.turned_away(known=True)), *_rows(one, new=False)]
+    lines += _titled(text("older-matters"), older)
     return "\n".join(lines)
 
 
@@ -81,10 +81,12 @@ def _foot(one: Account) -> str:
     return " · ".join(parts)
 
 
-def _refused(title: str, refused: Sequence[Refused]) -> Iterator[str]:
-    if not refused:
-        return
-    yield from (f"### {title}", "")
+def _titled(title: str, lines: Iterable[str]) -> list[str]:
+    found = list(lines)
+    return [f"### {title}", "", *found] if found else []
+
+
+def _refused(refused: Sequence[Refused]) -> Iterator[str]:
     for one in refused[:SHOWN]:
         why, _, faults = one.why.partition("\n")
         yield f"**✕ {escaped(one.batch)}** {f'`{one.code}`' if one.code else ''}  "
@@ -95,11 +97,8 @@ def _refused(title: str, refused: Sequence[Refused]) -> Iterator[str]:
         yield from (text("and-more", n=len(refused) - SHOWN), "")
 
 
-def _rows(title: str, one: Account, *, new: bool) -> Iterator[str]:
+def _rows(one: Account, *, new: bool) -> Iterator[str]:
     rows = one.rows(new=new)
-    if not rows:
-        return
-    yield from (f"### {title}", "")
     for summary, row in rows[:SHOWN]:
         link = f"[{escaped(file_of(one, summary, row))}]({one.reports}/{page_of(summary, row)})"
         yield f"**{SHAPES[row.ending]} {phrases.ended(row.ending)}** `{row.code}` **{link}**  "

@@ -65,6 +65,7 @@ def test_new_matters_stand_above_the_numbers_and_older_ones_below() -> None:
     places = [told.index(part) for part in order]
     assert places == sorted(places)
     assert told.startswith("## 1 of 3 files")
+    assert told.count("Older matters") == 1
     assert "[Open the report of this run](http://127.0.0.1:4201/runs/1.html)" in told
 
 
@@ -74,6 +75,7 @@ def test_the_table_begins_with_what_is_new_and_its_first_columns_say_what_to_do(
     assert [r["file"] for r in found] == ["mới", "cũ", "mới.doc", "cũ.doc"]
     assert list(found[0]) == ["file", "code", "do", "seen", "report"]
     assert found[2]["code"] == "◆ text-lost"
+    assert all(r["do"] for r in found)
     assert found[2]["report"].startswith("http://127.0.0.1:4201/")
 
 
