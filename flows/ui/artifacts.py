@@ -14,6 +14,7 @@ from tasks.config.home import Home
 from tasks.premis import codes
 from tasks.premis.model import Ending
 from tasks.report import phrases
+from tasks.report.places import INDEX, aip_page, run_page
 from tasks.report.summary import SHAPES, Summary
 from tasks.sip.refusal import Refused
 from tasks.words import text
@@ -37,6 +38,7 @@ def account(state: State, home: Home, run: UUID, *, night: bool, policy: str, se
         seconds,
         f"http://127.0.0.1:{home.settings().reports_port}",
         _page(home, run, summaries),
+        home.reports,
     )
 
 
@@ -85,7 +87,7 @@ def table(one: Account) -> list[dict[str, str]]:
         (r.batch, f"✕ {r.code}", _do(r), r.why, "") for known in (False, True) for r in one.turned_away(known=known)
     ]
     files = [
-        (file_of(one, s, r), f"{SHAPES[r.ending]} {r.code}", r.do, r.seen, f"{one.reports}/{page_of(s, r)}")
+        (file_of(one, s, r), f"{SHAPES[r.ending]} {r.code}", r.do, r.seen, f"{one.reports}/{page_of(one, s, r)}")
         for new in (True, False)
         for s, r in one.rows(new=new)
     ]
@@ -118,10 +120,10 @@ def _log(state: State, one: Account) -> None:
 
 def _page(home: Home, run: UUID, summaries: Sequence[Summary]) -> str:
     """The page of the run where there is one, else that of its only AIP, else the list of all."""
-    mine = f"runs/{run}.html"
+    mine = run_page(run)
     if (home.reports / mine).exists():
         return mine
-    return f"{summaries[0].aip}.html" if len(summaries) == 1 else "index.html"
+    return aip_page(summaries[0].aip) if len(summaries) == 1 else INDEX
 
 
 def _short(told: str) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from tasks.premis.model import Ending
 from tasks.report import phrases
+from tasks.report.places import aip_page, file_page
 from tasks.report.summary import SHAPES, WORST, Row, Summary
 from tasks.sip.refusal import Refused
 from tasks.words import duration, number, text
@@ -36,6 +38,8 @@ class Account:
     """The address of the reports, without a slash at its end."""
     page: str
     """The report of the run, below that address."""
+    folder: Path = Path()
+    """Where the reports lie."""
 
     def rows(self, *, new: bool) -> list[tuple[Summary, Row]]:
         """What needs a person, batch by batch; with `new` what is news to whoever asked, without what is not."""
@@ -100,7 +104,7 @@ def _refused(refused: Sequence[Refused]) -> Iterator[str]:
 def _rows(one: Account, *, new: bool) -> Iterator[str]:
     rows = one.rows(new=new)
     for summary, row in rows[:SHOWN]:
-        link = f"[{escaped(file_of(one, summary, row))}]({one.reports}/{page_of(summary, row)})"
+        link = f"[{escaped(file_of(one, summary, row))}]({one.reports}/{page_of(one, summary, row)})"
         yield f"**{SHAPES[row.ending]} {phrases.ended(row.ending)}** `{row.code}` **{link}**  "
         yield f"{escaped(row.seen)}  "
         yield from (f"→ {escaped(row.do)}", "") if row.do else ("",)
@@ -131,7 +135,7 @@ def _batches(one: Account) -> Iterator[str]:
     yield from (f"| {' | '.join(heads)} |", f"|---|{'---:|' * (len(heads) - 1)}")
     order = sorted(one.summaries, key=lambda s: (not s.alarm, -s.needing, s.batch))
     for summary in order[:SHOWN]:
-        link = f"[{escaped(summary.batch)}]({one.reports}/{summary.aip}.html)"
+        link = f"[{escaped(summary.batch)}]({one.reports}/{aip_page(summary.aip)})"
         counts = [number(n) if (n := summary.ended.get(e, 0)) else "" for e in endings]
         yield f"| {' | '.join([link, number(summary.files), *counts])} |"
     yield ""
@@ -155,9 +159,10 @@ def file_of(one: Account, summary: Summary, row: Row) -> str:
     return f"{summary.batch}/{row.file}" if len(one.summaries) > 1 else row.file
 
 
-def page_of(summary: Summary, row: Row) -> str:  # noqa: ARG001  a page a file is to come
-    """The page that tells most of a file, below the address of the reports."""
-    return f"{summary.aip}.html"
+def page_of(one: Account, summary: Summary, row: Row) -> str:
+    """The page that tells most of a file, below the address of the reports: its own if it has one, else its AIP's."""
+    own = file_page(summary.aip, row.file)
+    return own if (one.folder / own).exists() else aip_page(summary.aip)
 
 
 def escaped(value: str) -> str:

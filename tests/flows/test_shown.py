@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from prefect.exceptions import FailedRun
@@ -16,6 +17,7 @@ from flows.ui.markdown import Account, Inbox, markdown
 from tasks.aip.past import Because
 from tasks.aip.progress import Stage
 from tasks.premis.model import Ending
+from tasks.report.places import file_page
 from tasks.report.planned import because
 from tasks.report.summary import Row
 from tasks.sip.refusal import Refused
@@ -77,6 +79,17 @@ def test_the_table_begins_with_what_is_new_and_its_first_columns_say_what_to_do(
     assert found[2]["code"] == "◆ text-lost"
     assert all(r["do"] for r in found)
     assert found[2]["report"].startswith("http://127.0.0.1:4201/")
+
+
+def test_a_file_leads_to_its_own_page_where_it_has_one(tmp_path: Path) -> None:
+    one = replace(summary(files=2, held=2), attention=(row("có.doc"), row("không.doc")), new=2)
+    own = file_page(one.aip, "có.doc")
+    (tmp_path / own).parent.mkdir()
+    (tmp_path / own).touch()
+    told = replace(account(one), folder=tmp_path)
+    places = [f"http://127.0.0.1:4201/{own}", f"http://127.0.0.1:4201/{one.aip}.html"]
+    assert [r["report"] for r in artifacts.table(told)] == places
+    assert all(f"]({place})" in markdown(told) for place in places)
 
 
 def test_a_card_begins_with_the_news() -> None:
