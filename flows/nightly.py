@@ -95,7 +95,7 @@ def through(
     with one_heartbeat(), tags(*(b.name for b in batches[:TAGS])):
         state = ingest([told(b.path) for b in batches], night, return_state=True) if batches else None
     if state and state.is_cancelled():
-        return state.model_copy(update={"data": None})
+        return Cancelled(name=state.name, message=state.message)  # the child's own would lose its name on the way up
     taken = states.data_of(state) if state else ()
     if state and not taken:
         return states.onward(state, text("ingest-stopped"))
