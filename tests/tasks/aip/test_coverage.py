@@ -80,7 +80,7 @@ def test_coverage_counts_what_was_read_within_its_days() -> None:
         "days": 30, "aips": 3, "aips_read": 1, "bytes": 100, "bytes_read": 70, "never_read": 1, "oldest_read": None,
         "alarms": 1, "gone": 0,
     }  # fmt: skip
-    assert phrases.covered(told) == "70 % of 100 B read within 30 days; 1 AIP never."
+    assert phrases.covered(told) == "70% of 100 B read within 30 days; 1 AIP never."
 
 
 class Killed(Exception):  # noqa: N818  it is what happened

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 import flows.migrate as migration
-from flows.ui.artifacts import ProgressArtifact
 from tasks.aip import ledger as ledgers
 from tasks.aip.mend import mend
 from tasks.aip.pack import pack
@@ -24,6 +23,7 @@ from tasks.config.locks import aip_lock, holders
 from tasks.config.unfinished import mark, marked
 from tasks.premis import log
 from tasks.premis.model import Ending, Event, EventType, SourceFile
+from tasks.report.pictures import Album
 from tasks.report.summary import Summary
 from tasks.sip.batch import BatchError, batch
 from tasks.store.errors import StoreError
@@ -398,7 +398,7 @@ def test_a_mark_is_cleared_while_the_aip_is_still_held(pipeline: Pipeline, monke
         monkeypatch.setattr(migration, step, lambda *_, **__: ())
     held: list[set[str]] = []
     monkeypatch.setattr(unfinished, "clear", lambda home, _: held.append(set(holders(home))))
-    migration._wave(pipeline.session(), deque([aip]), Choice(), ProgressArtifact())
+    migration._wave(pipeline.session(), deque([aip]), Choice(), Album(pipeline.home, pipeline.door))
     assert held == [{str(aip)}]
 
 

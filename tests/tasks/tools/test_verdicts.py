@@ -24,7 +24,7 @@ class CountingRunner:
 
     def ask(self, resident: str, job: Job, request: Mapping[str, Any]) -> Answer:
         self.times += 1
-        return Answer({**self.reply, "times": self.times}, (Agent("veraPDF", "1"),), 1.0, "")
+        return Answer({**self.reply, "times": self.times}, (Agent("veraPDF", "1"),), 1.0, 0.5, "")
 
 
 def _job(tmp_path: Path, runner: CountingRunner) -> Job:
