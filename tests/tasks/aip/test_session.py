@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import subprocess
 import sys
@@ -396,6 +397,7 @@ def test_a_mark_is_cleared_while_the_aip_is_still_held(pipeline: Pipeline, monke
     mark(pipeline.home, aip)
     for step in ("plan", "_identify", "_normalize", "_package"):
         monkeypatch.setattr(migration, step, lambda *_, **__: ())
+    monkeypatch.setattr(migration, "get_run_logger", logging.getLogger)  # there is no run
     held: list[set[str]] = []
     monkeypatch.setattr(unfinished, "clear", lambda home, _: held.append(set(holders(home))))
     migration._wave(pipeline.session(), deque([aip]), Choice(), Album(pipeline.home, pipeline.door))
