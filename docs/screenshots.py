@@ -39,11 +39,7 @@ def pages(base: str) -> dict[str, str]:
     for run in runs:
         if not run.get("parent_task_run_id"):
             found["run"] = f"/runs/flow-run/{run['id']}"
-            break
-    for run in runs:
-        if run.get("parent_task_run_id"):
-            found["migrate"] = f"/runs/flow-run/{run['id']}"
-            found["migrate-artifacts"] = f"/runs/flow-run/{run['id']}?tab=Artifacts"
+            found["run-artifacts"] = f"/runs/flow-run/{run['id']}?tab=Artifacts"
             break
     for artifact in ask(base, "/artifacts/latest/filter", {"limit": 50}):
         found[f"artifact-{artifact['key']}"] = f"/artifacts/artifact/{artifact['latest_id']}"
