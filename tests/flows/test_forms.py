@@ -87,7 +87,7 @@ def test_descriptions_titles_and_choices_are_in_the_language_of_the_settings(sho
     told = shown(lang)
     with spoken(lang):
         for name in NAMES:
-            assert told[name]["description"] == text(f"page-{name}").strip()
+            assert told[name]["description"] == text(f"deployment-{name}").strip()
         which = fields(told, "reprocess")["which"]
         assert (which["title"], which["description"]) == (text("form-which"), text("form-which-help"))
         assert which["enum"] == [text(f"which-{scope}") for scope in ("changed", "held", "failed", "all")]
