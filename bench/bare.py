@@ -150,7 +150,7 @@ class BareDoor:
             self._residents[resident] = Resident(resident, self._work / resident)
         one = self._residents[resident]
         self.calls[resident] += 1
-        return Answer(one.ask(job.folder, request), one.agents, 0.0, "")
+        return Answer(one.ask(job.folder, request), one.agents, 0.0, 0.0, "")
 
     def close(self) -> None:
         """End the programs and take their CPU."""

@@ -19,7 +19,7 @@ from tasks.config.home import home as the_home
 from tasks.policy.load import PolicyError
 from tasks.premis.log import LogError
 from tasks.premis.model import Trouble
-from tasks.report.stops import is_the_machines, stop
+from tasks.report.stops import Stop, is_the_machines, stop
 from tasks.sip.batch import BatchError
 from tasks.store.errors import StoreError
 from tasks.tools.machine import NotFit
@@ -80,7 +80,7 @@ def app() -> int:
         return _say(e, Exit.MACHINE)
     except (StoreError, LogError, Trouble, MemoryError, OSError) as e:
         why = stop(e, the_home())
-        return _say(f"✕ {why.code}  {why.message}" if why.code else why.message, _exit(why.code))
+        return _say(_told(why), _exit(why.code))
     except KeyboardInterrupt:
         sys.stderr.write(f"{text('stopped-here')}\n")
         return Exit.INTERRUPTED
@@ -97,6 +97,10 @@ def language_first(arguments: list[str]) -> list[str]:
     return arguments
 
 
+def _told(why: Stop) -> str:
+    return f"✕ {why.code}  {why.message}" if why.code else why.message
+
+
 def _exit(code: str) -> Exit:
     return Exit.MACHINE if is_the_machines(code) else Exit.PERSON
 
@@ -108,5 +112,5 @@ def _say(error: Exception | str, code: Exit) -> int:
 
 def _not_fit(error: NotFit) -> int:
     if error.trouble:
-        return _say(stop(error, the_home()).message, Exit.MACHINE)
+        return _say(_told(stop(error, the_home())), Exit.MACHINE)
     return _say("\n".join(doctor.refusal(error.findings)), Exit.MACHINE)

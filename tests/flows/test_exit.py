@@ -134,6 +134,8 @@ def test_a_full_folder_for_temporary_files_ends_with_3_and_is_named(tmp_path: Pa
     one.mkdir()
     full.mkdir()
     (one / "a.bin").write_bytes(b"a")
+    (home / "prefect").mkdir(parents=True)
+    (home / "prefect" / "prefect.db").touch()  # not ours, so the server makes its tables, for which it needs the folder
     script = 'mount -t tmpfs -o size=4k tmpfs "$TMPDIR" && head -c 4k /dev/zero > "$TMPDIR/ballast" && exec "$@"'
     alone = ["unshare", "-m" if os.geteuid() == 0 else "-Urm", "sh", "-c", script, "sh"]
     env = {**os.environ, "PERENNE_HOME": str(home), "TMPDIR": str(full)}

@@ -336,7 +336,7 @@ def test_a_zip_whose_packing_cannot_be_undone_is_refused_before_anything_is_unpa
     caught = refused(home, path)
     assert (caught.code, caught.faults) == ("packing-unknown", (f"tệp lớn: packed with {said}",))
     assert caught.detail == {"how": said, "count": "1", "first": "tệp lớn"}
-    assert "deliver the folder, or pack it as TAR or as ZIP with Deflate" in str(caught)
+    assert "deliver the folder. Or pack it as TAR, or as ZIP with Deflate" in str(caught)
 
 
 def test_a_patch_in_a_zip_is_refused_as_a_packing(home: Home, name: str) -> None:
@@ -417,7 +417,7 @@ def test_of_very_many_faults_the_first_are_kept_and_all_are_counted(home: Home, 
     path = home.inbox / f"{name}.tar"
     tarred(path, {f"../{n}": b"" for n in range(MOST_FILES)})
     caught = refused(home, path)
-    assert (len(caught.faults), f"and {MOST_FILES - 20} more" in str(caught)) == (1000, True)
+    assert (len(caught.faults), f"and {MOST_FILES - 20:,} more" in str(caught)) == (1000, True)
 
 
 @pytest.mark.parametrize("mode", ["zip", "tar"])

@@ -84,7 +84,7 @@ neighbour.kill()
 @pytest.fixture
 def clone() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="clone-", dir="/tmp"))
-    for part in ("premis", "tools"):
+    for part in ("premis", "tools", "words"):
         shutil.copytree(CHECKOUT / "tasks" / part, folder / "tasks" / part)
     (folder / "tasks" / "sealed").mkdir()
     for package in ("tasks", "tasks/sealed"):
