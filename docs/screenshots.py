@@ -18,6 +18,8 @@ from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
 WAIT_MS = 3500
+HIGHEST = 2000
+"""Pixels of a long page that are kept."""
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync"]  # fmt: skip
 
@@ -36,13 +38,14 @@ def pages(base: str) -> dict[str, str]:
     found = {"dashboard": "/dashboard", "runs": "/runs", "deployments": "/deployments"}
     ended = {"flow_runs": {"state": {"type": {"any_": ["COMPLETED", "FAILED", "CRASHED", "RUNNING"]}}}}
     runs = ask(base, "/flow_runs/filter", {**ended, "limit": 50, "sort": "START_TIME_DESC"})
-    for run in runs:
-        if not run.get("parent_task_run_id"):
-            found["run"] = f"/runs/flow-run/{run['id']}"
-            found["run-artifacts"] = f"/runs/flow-run/{run['id']}?tab=Artifacts"
-            break
-    for artifact in ask(base, "/artifacts/latest/filter", {"limit": 50}):
-        found[f"artifact-{artifact['key']}"] = f"/artifacts/artifact/{artifact['latest_id']}"
+    outermost = [run for run in runs if not run.get("parent_task_run_id")]
+    told = [run for run in outermost if run["state_name"] == "Needs a person"] or outermost
+    if told:
+        found["run"] = f"/runs/flow-run/{told[0]['id']}"
+        found["run-artifacts"] = f"/runs/flow-run/{told[0]['id']}?tab=Artifacts"
+        of_run = {"artifacts": {"flow_run_id": {"any_": [told[0]["id"]]}}, "limit": 50}
+        for artifact in ask(base, "/artifacts/filter", of_run):
+            found[f"artifact-{artifact['key']}"] = f"/artifacts/artifact/{artifact['id']}"
     for deployment in ask(base, "/deployments/filter", {"limit": 50}):
         found[f"deployment-{deployment['name']}"] = f"/deployments/deployment/{deployment['id']}?tab=Description"
         found[f"form-{deployment['name']}"] = f"/deployments/deployment/{deployment['id']}/run"
@@ -57,9 +60,10 @@ def shoot(page: Page, address: str, target: Path) -> None:
 
 
 def small(path: Path) -> None:
-    """A picture of 64 colours: enough for a page of text, and a quarter of the bytes."""
+    """The top of a picture in 64 colours: enough for a page of text, and a quarter of the bytes."""
     with Image.open(path) as picture:
-        picture.convert("RGB").quantize(64).save(path, optimize=True)
+        top = picture.convert("RGB").crop((0, 0, picture.width, min(picture.height, HIGHEST)))
+        top.quantize(64).save(path, optimize=True)
 
 
 def walk(home: Path, found: dict[str, str], base: str) -> dict[str, str]:
@@ -89,7 +93,7 @@ def main(target: Path, *, for_walk: bool) -> None:
     target.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
-        page = browser.new_page(viewport={"width": 1200 if for_walk else 1400, "height": 900})
+        page = browser.new_page(viewport={"width": 1200 if for_walk else 1400, "height": 1500 if for_walk else 900})
         for name, address in (walk if for_walk else everything)(home, pages(base), base).items():
             shoot(page, address, target / f"{name}.png")
             small(target / f"{name}.png")
