@@ -9,7 +9,7 @@ from pathlib import Path
 from tasks.premis.model import Ending
 from tasks.report import phrases
 from tasks.report.places import aip_page, file_page
-from tasks.report.summary import SHAPES, WORST, Row, Summary
+from tasks.report.summary import SHAPES, Row, Summary
 from tasks.sip.refusal import Refused
 from tasks.words import duration, number, text
 
@@ -122,7 +122,7 @@ def _numbers(one: Account) -> Iterator[str]:
 
 def _endings(summary: Summary) -> Iterator[str]:
     yield from (f"| | {text('col-files')} | |", "|---|---:|---|")
-    for ending in reversed(WORST):
+    for ending in Ending:
         if n := summary.ended.get(ending, 0):
             yield f"| {SHAPES[ending]} {phrases.ended(ending)} | {number(n)} | {phrases.means(ending)} |"
     yield ""
