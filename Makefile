@@ -6,8 +6,9 @@ SHELL = /bin/sh
 PYTHON = $$(for p in python3.11 python3 /usr/bin/python3; do \
 	"$$p" -c 'import sys; raise SystemExit(sys.version_info[:2] != (3, 11))' 2>/dev/null && { command -v "$$p"; break; }; done)
 BIN = .venv/bin
-# What the tests need besides: git applies the diff of docs/new-path.md, pgrep looks for orphans, zip packs.
-TEST_PACKAGES = git procps strace zip $(BENCH_PACKAGES)
+# What the tests need besides: git applies the diff of docs/new-path.md, pgrep looks for orphans, zip packs,
+# chromium opens the report pages.
+TEST_PACKAGES = chromium git procps strace zip $(BENCH_PACKAGES)
 # What the plain script runs that we do not.
 BENCH_PACKAGES = file imagemagick libtiff-tools
 # Many tests wait for servers and tools: one more at a time than there are cores, and no more than memory holds.

@@ -60,7 +60,10 @@ def measured(argv: list[str], told: Path, *, env: Mapping[str, str], cwd: Path, 
 
 
 def below(pid: int) -> list[int]:
-    """All living processes that `pid` started or took over, and those that they started (proc(5), `children`)."""
+    """All living processes that `pid` started or took over, and those that they started (proc(5), `children`).
+
+    As in tasks/tools/usage.py: this process loads nothing of the project, so that it adds little to what it measures.
+    """
     found = [pid]
     for one in found:
         with contextlib.suppress(OSError):

@@ -17,6 +17,7 @@ from rich.cells import cell_len
 from tasks.premis.model import Ending
 from tasks.report import phrases
 from tasks.report.summary import ASCII, SHAPES, Row
+from tasks.words import visible
 
 COLOURS = {Ending.DONE: "32", Ending.KEPT: "90", Ending.HELD: "33", Ending.FAILED: "31", Ending.WAITING: "90"}
 COLOUR = re.compile("\x1b\\[(?:0|1|3[123]|90)m")
@@ -95,12 +96,8 @@ def answer(value: Any) -> None:
 def clean(text: str) -> str:
     """A text with its control letters spelled out, but for line ends and our own colours: no name moves the cursor."""
     parts = COLOUR.split(text)
-    shown = ["".join(c if _plain(c) else f"\\u{ord(c):04x}" for c in part) for part in parts]
+    shown = [visible(part, but="\n") for part in parts]
     return "".join(a + b for a, b in zip(shown, [*COLOUR.findall(text), ""], strict=True))
-
-
-def _plain(letter: str) -> bool:
-    return letter.isprintable() or letter in "\n\u202f\u00a0"  # French puts the narrow space into its numbers
 
 
 def say(text: str = "") -> None:
@@ -173,7 +170,7 @@ def one_line(name: str) -> str:
 
 def shortened(path: str, width: int) -> str:
     """A path that lost folders in its middle when it is too long, never the file's name."""
-    path = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in path)
+    path = visible(path)
     parts = path.split("/")
     while cell_len("/".join(parts)) > width and len(parts) > 2:
         parts = [*parts[: len(parts) // 2], *parts[len(parts) // 2 + 1 :]]

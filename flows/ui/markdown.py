@@ -11,7 +11,7 @@ from tasks.report import phrases
 from tasks.report.places import aip_page, file_page
 from tasks.report.summary import SHAPES, Row, Summary
 from tasks.sip.refusal import Refused
-from tasks.words import duration, number, text
+from tasks.words import duration, number, text, visible
 
 SHOWN = 20
 
@@ -130,13 +130,12 @@ def _endings(summary: Summary) -> Iterator[str]:
 
 def _batches(one: Account) -> Iterator[str]:
     """A row a batch, those first that need a person most."""
-    endings = (Ending.DONE, Ending.KEPT, Ending.HELD, Ending.FAILED, Ending.WAITING)
-    heads = [text("col-batch"), text("col-files"), *(f"{SHAPES[e]} {phrases.ended(e)}" for e in endings)]
+    heads = [text("col-batch"), text("col-files"), *(f"{SHAPES[e]} {phrases.ended(e)}" for e in Ending)]
     yield from (f"| {' | '.join(heads)} |", f"|---|{'---:|' * (len(heads) - 1)}")
     order = sorted(one.summaries, key=lambda s: (not s.alarm, -s.needing, s.batch))
     for summary in order[:SHOWN]:
         link = f"[{escaped(summary.batch)}]({one.reports}/{aip_page(summary.aip)})"
-        counts = [number(n) if (n := summary.ended.get(e, 0)) else "" for e in endings]
+        counts = [number(n) if (n := summary.ended.get(e, 0)) else "" for e in Ending]
         yield f"| {' | '.join([link, number(summary.files), *counts])} |"
     yield ""
     if len(order) > SHOWN:
@@ -169,4 +168,4 @@ def escaped(value: str) -> str:
     """A producer's text inside Markdown: nothing in it may become a link, a tag or a table cell."""
     for letter in "\\`*_{}[]<>()#|!":
         value = value.replace(letter, f"\\{letter}")
-    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in value)
+    return visible(value)

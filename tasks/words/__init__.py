@@ -6,6 +6,7 @@ Knows nothing of the project. `text("all-good", n=60)` is a sentence in the lang
 from tasks.words.catalogue import text
 from tasks.words.details import detail, details
 from tasks.words.language import LANGUAGES, Language, chosen, language, speak, spoken
+from tasks.words.letters import visible
 from tasks.words.numbers import clock, day, duration, listed, moment, number, offset, percent, roughly, size
 
 __all__ = [
@@ -28,4 +29,5 @@ __all__ = [
     "speak",
     "spoken",
     "text",
+    "visible",
 ]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -71,15 +69,6 @@ def test_a_message_of_several_batches_says_where_the_trouble_is() -> None:
 def test_notes_do_not_alarm_and_a_file_with_two_counts_once() -> None:
     notes = (row("a", Ending.DONE, "fonts-replaced"), row("a", Ending.DONE, "signature-present"))
     assert phrases.message([summary(files=2, done=2, notes=notes)]) == "2 of 2 in good order. 1 note."
-
-
-@pytest.fixture
-def hanoi(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("TZ", "Asia/Ho_Chi_Minh")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
 
 
 @pytest.mark.usefixtures("hanoi")
