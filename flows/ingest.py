@@ -11,7 +11,7 @@ from prefect.states import Completed, Failed
 
 from flows.ui import refused as refusals
 from flows.ui import states
-from flows.ui.run import put_down, run_id, threads, whole
+from flows.ui.run import put_down, run_id, threads, untagged, whole
 from flows.ui.stops import stops_clearly
 from tasks.aip.gone import opened
 from tasks.aip.mend import mend
@@ -41,6 +41,7 @@ GROUPS_A_CORE = 8
     persist_result=False,
 )
 @stops_clearly
+@untagged()
 def ingest(batches: list[str], night: bool = False) -> State:
     """Copy, digest, record and store every batch; a batch that cannot be taken does not stop the others.
 

@@ -11,7 +11,7 @@ from prefect import State, flow, get_run_logger, runtime
 from prefect.futures import PrefectFuture, as_completed
 
 from flows.ui import states
-from flows.ui.run import put_down, run_id, threads, whole
+from flows.ui.run import put_down, run_id, threads, untagged, whole
 from flows.ui.stops import stops_clearly
 from tasks.aip.busy import sentence
 from tasks.aip.mend import mend
@@ -64,6 +64,7 @@ class Migrated:
     persist_result=False,
 )
 @stops_clearly
+@untagged()
 def migrate(
     aips: list[str],
     names: list[str] | None = None,

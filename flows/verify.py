@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, Field
 from flows.ui.artifacts import SUMMARY
 from flows.ui.forms import Choices, one_of, options
 from flows.ui.markdown import escaped
-from flows.ui.run import run_id, whole
+from flows.ui.run import run_id, untagged, whole
 from flows.ui.states import NEEDS, put_down, stopped
 from flows.ui.stops import outermost
 from tasks.aip.coverage import Coverage, Holding, coverage, due, holdings, share, within
@@ -57,6 +57,7 @@ class VerifyOptions(BaseModel):
     name="verify", flow_run_name=lambda: text("run-store"), description=text("deployment-verify"), persist_result=False
 )
 @outermost
+@untagged()
 def verify(options: VerifyOptions = VerifyOptions()) -> State:  # noqa: B008  the form shows its fields
     """Reads stored bytes and compares their digests, those first that were not read for longest."""
     home = the_home().prepare()

@@ -10,6 +10,7 @@ from typing import Any, TypeVar, cast
 
 from prefect import runtime
 from prefect.client.orchestration import get_client
+from prefect.context import TagsContext
 from prefect.exceptions import FailedRun, PrefectHTTPStatusError
 from prefect.futures import PrefectFuture, wait
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
@@ -67,6 +68,16 @@ def tagged(names: Sequence[str]) -> None:
         return
     with contextlib.suppress(PrefectHTTPStatusError), get_client(sync_client=True) as client:
         client.update_flow_run(run_id(), tags=after)
+
+
+@contextlib.contextmanager
+def untagged() -> Iterator[None]:
+    """Task runs that are made inside bear no tags; the flow run that they belong to keeps its own.
+
+    Prefect asks the server for a limit of each tag before a task run begins, and that takes it two seconds.
+    """
+    with TagsContext(current_tags=set()):
+        yield
 
 
 @contextlib.contextmanager

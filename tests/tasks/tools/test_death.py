@@ -20,6 +20,9 @@ from tasks.tools.floor import Floor
 
 pytestmark = pytest.mark.slow
 
+GONE_S = 30
+"""Never is what is looked for; on a quiet machine the last one has gone after 1.4 s."""
+
 HOSTILE = Path(__file__).parents[3] / "fixtures" / "fakes" / "hostile_jobs.py"
 
 PARENT = """
@@ -73,7 +76,7 @@ def test_a_killed_parent_leaves_no_process_and_the_next_start_removes_its_folder
             time.sleep(0.05)
         parent.kill()
     assert len(below) >= wanted
-    assert gone_within(below, 3)
+    assert gone_within(below, GONE_S)
     assert len(list((tmp_path / "jobs").iterdir())) == 1
     with Door(tmp_path, cores=1):
         assert len(list((tmp_path / "jobs").iterdir())) == 1
@@ -161,7 +164,7 @@ def test_a_job_whose_guardian_was_killed_leaves_nothing_and_is_tried_once_more(t
             killer.join()
             assert caught.value.code == "tool-timeout"  # of the second try
             assert len(left) >= 3
-            assert gone_within(left, 3)
+            assert gone_within(left, GONE_S)
             assert job.call("hostile_jobs:echo", "again")["values"] == ["again"]
 
 
@@ -211,7 +214,7 @@ def test_a_zygote_killed_between_two_jobs_is_not_noticed(tmp_path: Path):
     with Door(tmp_path, cores=1, extra_paths=(HOSTILE,)) as door:
         zygote = _zygote(before)
         os.kill(zygote, signal.SIGKILL)
-        assert gone_within([zygote], 3)
+        assert gone_within([zygote], GONE_S)
         with door.job() as job:
             assert job.call("hostile_jobs:echo", 1)["values"] == [1]
 
