@@ -158,44 +158,6 @@ def twinned(tasks: Iterable[Task]) -> list[Task]:
     ]
 
 
-def chunks(tasks: Iterable[Task], size: int) -> Iterator[tuple[str, list[Task]]]:
-    """The work grouped by action, across AIPs, in pieces of about equal expected cost; (name, tasks) each.
-
-    A big file counts for more, so that one core does not sit over ten of them while the other is idle.
-    """
-    by_action: dict[str, list[Task]] = {}
-    for task in tasks:
-        by_action.setdefault(task.work.rule.action, []).append(task)
-    for action, group in sorted(by_action.items()):
-        piece: list[Task] = []
-        weight = 0.0
-        for task in group:
-            piece.append(task)
-            weight += _cost(task.work)
-            if weight >= size:
-                yield _named(action, piece)
-                piece, weight = [], 0.0
-        if piece:
-            yield _named(action, piece)
-
-
-HEAVY = {"scan_to_pdfa": 8.0, "image_to_pdfa": 8.0, "keep": 0.05}
-"""Expected cost against a plain conversion: a guess that only balances chunks. docs/throughput.md has 1.7 s for a
-picture with OCR and 0.3 s for an office document."""
-BYTES_PER_COST = 4 << 20
-
-
-def _cost(work: Work) -> float:
-    pages = max(1, int(work.facts.get("pages", 1)), int(work.facts.get("frames", 1)))
-    heavy = HEAVY.get(work.rule.action, 1.0)
-    return heavy * (1 + (pages - 1) / 10 if heavy <= 1 else pages) + work.source.size / BYTES_PER_COST
-
-
-def _named(action: str, piece: list[Task]) -> tuple[str, list[Task]]:
-    count = sum(1 + len(task.work.twins) for task in piece)
-    return f"{action} {count} file{'s' if count != 1 else ''}", piece
-
-
 def _with(
     originals: Iterable[tuple[SourceFile, Path]], known: Mapping[str, Known]
 ) -> Iterator[tuple[tuple[SourceFile, Path], Known]]:

@@ -13,10 +13,11 @@ from typing import BinaryIO
 
 from tasks.aip import ledger as ledgers
 from tasks.aip.busy import busy
+from tasks.aip.chunks import Chunk, chunks
 from tasks.aip.examine import Original, examine
 from tasks.aip.ledger import ORIGINALS, Known, Ledger
 from tasks.aip.pack import PRODUCTS, in_force, pack, unpacked
-from tasks.aip.plan import Choice, Task, believed, chunks, current, plan, twinned
+from tasks.aip.plan import Choice, Task, believed, current, plan, twinned
 from tasks.aip.progress import board
 from tasks.aip.space import Budget, making
 from tasks.config.home import Home
@@ -96,7 +97,7 @@ class Session:
         self.home, self.store, self.policy, self.run, self.door = home, store, policy, run, door
         self.reason, self.budget = reason, budget
         self.open: dict[uuid.UUID, Open] = {}
-        self.chunks: list[tuple[str, list[Task]]] = []
+        self.chunks: list[Chunk] = []
         self._unidentified: list[tuple[uuid.UUID, Original]] = []
         self._apart: dict[uuid.UUID, Trouble] = {}
 
@@ -201,7 +202,7 @@ class Session:
         ]
         promised = {(aip, file.path) for aip, (file, _) in self._unidentified}
         self._promise(t.work.source for t in work if (t.aip, t.work.source.path) not in promised)
-        self.chunks[:] = list(chunks(twinned(work), self.home.settings().chunk_files))
+        self.chunks[:] = chunks(twinned(work), self.home.settings().chunk_files, CORES)
         return [name for name, _ in self.chunks]
 
     @property
