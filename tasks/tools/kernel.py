@@ -27,6 +27,7 @@ _PR_SET_SECUREBITS, _SECBIT_NO_SETUID_FIXUP = 28, 1 << 2
 _PR_CAP_AMBIENT_RAISE, _PR_CAP_AMBIENT_CLEAR_ALL = 2, 4
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _LINUX_CAPABILITY_VERSION_3 = 0x20080522
+_MADV_COLLAPSE, _LARGE = 25, 2 << 20
 
 
 def _call(name: str, *arguments: object) -> int:
@@ -224,3 +225,25 @@ def seccomp(program: bytes) -> None:
     instructions = ctypes.create_string_buffer(program, len(program))
     header = struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(instructions))
     _call("prctl", _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.c_char_p(header), 0, 0)
+
+
+# --- memory --------------------------------------------------------------------------------------------------------
+
+
+def use_large_pages(maps: Path = Path("/proc/self/maps")) -> int:
+    """Put our own memory into pages of 2 MiB where that can be done; returns how many bytes lie in such pages now.
+
+    A fork copies one entry for each page, so that of a process with large pages takes half the time (madvise(2),
+    MADV_COLLAPSE, since Linux 6.1). What the kernel does not do is left as it is.
+    """
+    _LIBC.madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+    done = 0
+    for line in maps.read_text(encoding="utf-8", errors="replace").splitlines():
+        span, rights, _, _, _, *name = line.split(maxsplit=5)
+        if not rights.startswith("rw-p") or name not in ([], ["[heap]"]):
+            continue
+        first, last = (int(end, 16) for end in span.split("-"))
+        start, end = -(-first // _LARGE) * _LARGE, last // _LARGE * _LARGE
+        for at in range(start, end, _LARGE):  # one at a time: the kernel gives up at the first that it cannot
+            done += _LARGE if _LIBC.madvise(at, _LARGE, _MADV_COLLAPSE) == 0 else 0
+    return done

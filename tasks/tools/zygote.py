@@ -26,7 +26,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import NoReturn
 
-from tasks.tools import usage, wire, worker
+from tasks.tools import kernel, usage, wire, worker
 from tasks.tools.box import Box
 from tasks.tools.fence import Fence
 from tasks.tools.floor import Floor
@@ -78,6 +78,7 @@ def main(argument: str) -> None:
     unloaded |= _warm((*_WARM, *own))
     gc.collect()
     gc.freeze()  # else a collection in a job would copy all memory that it shares with us
+    kernel.use_large_pages()
     for fd in (settings.socket, settings.parent, settings.alive):
         os.set_inheritable(fd, False)
     sock = socket.socket(fileno=settings.socket)
