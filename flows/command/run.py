@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.command import complete, given, result, show, stack
+from flows.command import ahead, complete, given, result, show, stack
 from flows.command import plan as planning
 from flows.command import progress as progressing
 from flows.command.ending import Ending
@@ -63,7 +63,8 @@ def run(
     if (policy or reason) and not batches:
         raise typer.BadParameter(text("use-night-options"))
     home = _ready(policy)
-    wanted = [as_told(named(name, home).path) for name in batches or []]
+    found = [named(name, home) for name in batches or []]
+    wanted = [as_told(one.path) for one in found]
     policy = policy or home.settings().policy
 
     def start() -> State:
@@ -73,7 +74,9 @@ def run(
             return batch.run(wanted, policy, reason, return_state=True)
         return nightly.nightly(return_state=True)
 
-    _finish(home, start, _title(wanted or [text("ready-in-inbox")], policy), progressing.STAGES, json=json)
+    title = _title(wanted or [text("ready-in-inbox")], policy)
+    needs = ahead.programs([one.path for one in found] or [home.inbox])
+    _finish(home, start, title, progressing.STAGES, needs, json=json)
 
 
 def reprocess(
@@ -109,7 +112,7 @@ def reprocess(
 
         return flows.reprocess_named(aips, reason, policy, which, rule, path, code, return_state=True)
 
-    _finish(home, start, _title(list(found.values()), policy), progressing.STAGES[1:], json=json)
+    _finish(home, start, _title(list(found.values()), policy), progressing.STAGES[1:], (ahead.JUDGE,), json=json)
 
 
 def verify(
@@ -163,10 +166,13 @@ def _title(names: Sequence[str], policy: str) -> str:
     return text("run-title", names=phrases.batches(names), policy=policy)
 
 
-def _finish(home: Home, start: Callable[[], State], title: str, stages: Sequence[str], *, json: bool) -> None:
+def _finish(
+    home: Home, start: Callable[[], State], title: str, stages: Sequence[str], needs: Sequence[str], *, json: bool
+) -> None:
+    """`needs`: the resident programs that are started while Prefect's server starts."""
     began = time.monotonic()
     with progressing.progress(title, stages, quiet=json):
-        state, working = _worked(home, start)
+        state, working = _worked(home, start, needs)
     ready = working - began
     seconds = time.monotonic() - began
     told = _data(state)
@@ -188,9 +194,9 @@ def _finish(home: Home, start: Callable[[], State], title: str, stages: Sequence
     raise typer.Exit(_code(state, summaries))
 
 
-def _worked(home: Home, start: Callable[[], State]) -> tuple[State, float]:
+def _worked(home: Home, start: Callable[[], State], needs: Sequence[str] | None = None) -> tuple[State, float]:
     """The run's last state, and when it could begin; one that was ended at once ends the command here."""
-    with stack.server(home) as address:
+    with stack.server(home, needs) as address:
         _quiet_prefect()
         _sweep(home, address)
         ready, ended, state = time.monotonic(), Ending(), None

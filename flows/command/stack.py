@@ -14,11 +14,11 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from flows.command import blank, show
+from flows.command import blank, serve, show
 from flows.command.history import set_aside_damaged
 from tasks.config.home import Home
 from tasks.report.stops import temporary
@@ -31,8 +31,6 @@ ROOT = Path(__file__).resolve().parents[2]
 START_LIMIT_S = 90.0
 POOL = "local"
 _LOOK_S, _REFUSALS, _STARTS = 3.0, 4, 3
-_WORKING = {"run", "reprocess"}
-"""The verbs that need a door."""
 _PROBE = 1 << 20
 """Bytes that a server needs to write at least."""
 
@@ -80,23 +78,30 @@ def environment(home: Home, port: int) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def server(home: Home) -> Iterator[Address]:
-    """The running server of this home, or a new one; it ends some seconds after its last user, whoever started it."""
+def server(home: Home, ahead: Sequence[str] | None = None) -> Iterator[Address]:
+    """The running server of this home, or a new one; it ends some seconds after its last user, whoever started it.
+
+    A start takes one core for seconds. Meanwhile the other loads the flows, and where `ahead` is given, it opens the
+    door and starts those resident programs.
+    """
+
+    def meanwhile(home: Home, port: int) -> None:
+        _load(home, port, ahead)
+
     users = home.prefect / "users.lock"
     with users.open("a") as lock, (home.prefect / "start.lock").open("a") as start:
         fcntl.flock(lock, fcntl.LOCK_SH)
         fcntl.flock(start, fcntl.LOCK_EX)
-        address = _running(home) or _start(home, users, home.settings().server_port, meanwhile=_load)
+        address = _running(home) or _start(home, users, home.settings().server_port, meanwhile=meanwhile)
         fcntl.flock(start, fcntl.LOCK_UN)
         _settle(home, address.port)
         yield address
 
 
-def _load(home: Home, port: int) -> None:
-    """Load what a run needs while its server starts, which takes one core and some seconds."""
+def _load(home: Home, port: int, ahead: Sequence[str] | None = None) -> None:
     _settle(home, port)
-    if _WORKING & set(sys.argv[1:2]):  # a guess: a door that nobody needs costs its start
-        shared.begin(home.work, (home.store, home.inbox))
+    if ahead is not None:
+        shared.begin(home.work, (home.store, home.inbox), ahead)
     importlib.import_module("flows.migrate")
 
 
@@ -215,7 +220,7 @@ def _start(
         port = _free(wanted)
         if port != wanted != 0:
             _say(text("port-taken-server", port=str(wanted), now=str(port)))
-        command = prefect("server", "start", "--host", "127.0.0.1", "--port", str(port))
+        command = [sys.executable, "-m", serve.__name__, str(port)]
         env = {**os.environ, **environment(home, port)}
         if ready:
             env["PREFECT_API_DATABASE_MIGRATE_ON_START"] = "false"

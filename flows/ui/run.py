@@ -35,8 +35,11 @@ logging.getLogger("prefect.flow_runs").addFilter(_Expected())
 
 
 def threads() -> TaskRunner[Any]:
-    """One thread a core: they only wait for jobs, whose work is done in processes of their own."""
-    return cast(TaskRunner[Any], ThreadPoolTaskRunner(max_workers=CORES))
+    """One thread a core and one more: they only wait for jobs, whose work is done in processes of their own.
+
+    There is a zygote for each core, so never more jobs; the third thread has work while another waits for a program.
+    """
+    return cast(TaskRunner[Any], ThreadPoolTaskRunner(max_workers=CORES + 1))
 
 
 def whole(value: T) -> T:

@@ -15,7 +15,7 @@ import queue
 import signal
 import socket
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -123,6 +123,27 @@ class Door:
             except OSError:
                 _LOG.warning("A job's folder could not be removed; the next start tries again: %s", folder)
 
+    def ahead(self, kinds: Iterable[str]) -> None:
+        """Start what will be needed while nobody waits for it: a zygote for each core, then these resident programs.
+
+        It takes seconds. What does not start is asked for again by whoever needs it, and told to them.
+        """
+        cold: list[_Slot] = []
+        warm: list[_Slot] = []
+        with contextlib.suppress(queue.Empty):
+            while True:
+                slot = self._free.get_nowait()
+                (warm if slot.sandbox else cold).append(slot)
+        for slot in warm:
+            self._free.put(slot)
+        for slot in cold:
+            with contextlib.suppress(Trouble, SandboxGone, OSError):
+                self._started(slot)
+            self._free.put(slot)
+        for kind in kinds:
+            with contextlib.suppress(Trouble, RuntimeError, OSError):
+                self._all_residents().ahead(kind)
+
     def copies(self, source: Path) -> int:
         """How many bytes a job copies when it is given this file. Raises OSError."""
         return copied(source, self)
@@ -193,11 +214,7 @@ class Door:
     def ask(self, resident: str, job: Job, request: Mapping[str, Json]) -> Answer:
         """One request to a resident program, started when first needed."""
         with self._open():
-            with self._lock:
-                if self._residents is None:
-                    self._residents = Residents(self._work, cores=self._cores, options=self._options, floor=self.floor)
-                residents = self._residents
-            return residents.ask(
+            return self._all_residents().ask(
                 resident,
                 job.folder,
                 request,
@@ -207,6 +224,14 @@ class Door:
             )
 
     # --- inside ----------------------------------------------------------------------------------------------------
+
+    def _all_residents(self) -> Residents:
+        with self._lock:
+            if self._residents is None:
+                if self._closed.is_set():
+                    raise DoorClosed("the door is closed")
+                self._residents = Residents(self._work, cores=self._cores, options=self._options, floor=self.floor)
+            return self._residents
 
     @contextlib.contextmanager
     def _open(self) -> Iterator[None]:

@@ -2,7 +2,7 @@
 
 At most one of a kind for each core of the machine, whichever processes own them: places are locked files in
 `work/slots/`. A program is started when first needed, works on one job at a time, is replaced after a number of
-requests, and after anything abnormal.
+requests, and after anything abnormal. A second one is started when waiting for the first has cost as much as a start.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ PATIENCE_S = 900.0
 """How long a request waits for a place before it is put off."""
 IDLE_S = 300.0
 """A program that had nothing to do for so long is ended; its memory is worth more than its start."""
+START_S = 3.0
+"""What a start costs, about: LibreOffice and veraPDF take two to four seconds of CPU before they are quick."""
 TENURE_S = 20.0
 """While others wait, a process may keep its only program of a kind for so long."""
 
@@ -56,8 +58,19 @@ class Answer:
 class Residents:
     """All resident programs of this process. Threads may ask at the same time."""
 
-    def __init__(self, work: Path, *, cores: int, options: Options | None = None, floor: Floor | None = None) -> None:
-        """Nothing is started yet. `work`: the folder that all processes of this machine share. `floor`: see Door."""
+    def __init__(
+        self,
+        work: Path,
+        *,
+        cores: int,
+        options: Options | None = None,
+        floor: Floor | None = None,
+        start_s: float = START_S,
+    ) -> None:
+        """Nothing is started yet. `work`: the folder that all processes of this machine share. `floor`: see Door.
+
+        `start_s`: so many seconds are waited, over all requests, before another program is started beside one of ours.
+        """
         self._floor = floor or found()
         self._root = work.resolve() / "slots"
         self._root.mkdir(parents=True, exist_ok=True)
@@ -67,6 +80,8 @@ class Residents:
         self._idle: dict[str, list[Resident]] = defaultdict(list)
         self._owned: dict[str, list[Resident]] = defaultdict(list)
         self._places: Counter[str] = Counter()
+        self._start_s = start_s
+        self._waited: defaultdict[str, float] = defaultdict(float)
         self._closed = threading.Event()
         self._tender: threading.Thread | None = None
 
@@ -117,6 +132,11 @@ class Residents:
                 self._returned(kind, resident)
                 return answer
 
+    def ahead(self, kind: str) -> None:
+        """Start the first program of a kind before it is asked for. Raises Trouble like `ask`."""
+        if not self._places[kind]:
+            self._returned(kind, self._borrowed(kind))
+
     def close(self) -> None:
         """End all programs, also those at work: their askers get Trouble("tool-crash")."""
         self._closed.set()
@@ -141,8 +161,12 @@ class Residents:
                 if resident := self._rested(kind):
                     return resident
                 with self._changed:
+                    if self._places[kind] and self._waited[kind] < self._start_s:
+                        self._wait(kind)
+                        continue
                     place = slot.take(self._root, kind, self._cores, self._floor)
                     self._places[kind] += place is not None
+                    self._waited[kind] = 0.0
                     if place is None:
                         queue.close()
                         if not self._places[kind]:  # who has one waits for that, and lets others be
@@ -151,6 +175,12 @@ class Residents:
                 if place is not None:
                     return self._started(kind, place)
         raise Trouble("tool-timeout", tool=TOOLS[kind], limit=seconds(PATIENCE_S))
+
+    def _wait(self, kind: str) -> None:
+        """For a program of ours that is at work, a moment long; what all have waited is added up."""
+        began = time.monotonic()
+        self._changed.wait(_TRY_S)
+        self._waited[kind] += time.monotonic() - began
 
     def _rested(self, kind: str) -> Resident | None:
         while True:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 from tasks.tools.door import Door
@@ -27,12 +28,17 @@ def shared(work: Path, sources: tuple[Path, ...] = ()) -> Door:
         return _DOORS[key]
 
 
-def begin(work: Path, sources: tuple[Path, ...] = ()) -> None:
-    """Open the door in a thread of its own, for whoever asks for it later; what goes wrong is told to them."""
+def begin(work: Path, sources: tuple[Path, ...] = (), ahead: Sequence[str] = ()) -> None:
+    """Open the door in a thread of its own, for whoever asks for it later; what goes wrong is told to them.
+
+    `ahead`: the resident programs that will be needed; they are started, too, and so is a zygote for each core.
+    """
 
     def opened() -> None:
         with contextlib.suppress(Exception):  # asked for again, it is raised
-            shared(work, sources)
+            door = shared(work, sources)
+            if ahead:
+                door.ahead(ahead)
 
     threading.Thread(target=opened, name="door").start()
 

@@ -272,7 +272,7 @@ def kill_server(home: Path, batch: Path, after_s: float) -> bool:
     working(home)
     time.sleep(after_s)
     _still(run.poll() is None)
-    found = [p for p in processes(home) if b"server\0start" in cmdline(p) and b"guard" not in cmdline(p)]
+    found = [p for p in processes(home) if b"flows.command.serve" in cmdline(p) and b"guard" not in cmdline(p)]
     for pid in found:
         os.kill(pid, signal.SIGKILL)
     run.wait(LIMIT_S)

@@ -277,7 +277,7 @@ def test_a_killed_up_takes_worker_flows_and_jobs_with_it_and_the_next_one_sweeps
     ready(home)
     run = kills.trigger(home, "batch/batch", {"batch": "quét"})
     scans.reading(home)
-    server = [p for p in kills.processes(home) if b"server\0start" in kills.cmdline(p)]
+    server = [p for p in kills.processes(home) if b"flows.command.serve" in kills.cmdline(p)]
     mine = kills.descendants(up.pid) - set(server)
     assert scans.jobs(home) <= mine
     began = time.monotonic()
@@ -365,7 +365,7 @@ def test_a_server_that_goes_again_and_again_ends_up_with_3(tmp_path: Path) -> No
 def kill_server(home: Path, which: str) -> None:
     """Kill -9 the home's server, or the guard above it."""
     guard = int(str(ours(home)["guard"]))
-    below = [p for p in kills.descendants(guard) if b"server\0start" in kills.cmdline(p)]
+    below = [p for p in kills.descendants(guard) if b"flows.command.serve" in kills.cmdline(p)]
     os.kill(guard if which == "guard" else below[0], signal.SIGKILL)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tasks.premis.model import Agent, Limits, Trouble
-from tasks.tools import folders, kernel, programs
+from tasks.tools import folders, kernel, programs, usage
 from tasks.tools import job as jobs
 from tasks.tools.door import Door, DoorClosed
 from tasks.tools.floor import Floor
@@ -246,6 +246,24 @@ def test_a_door_that_was_begun_is_the_one_that_is_shared_later(tmp_path: Path):
         assert [path for path in (tmp_path / "work" / "jobs").iterdir() if path.is_dir()] == [opened._owned.path]
     finally:
         close()
+
+
+@pytest.mark.slow
+def test_what_is_started_ahead_serves_and_leaves_nothing_behind_when_the_door_is_closed_meanwhile(tmp_path: Path):
+    before = set(usage.below(os.getpid()))
+    with Door(tmp_path / "first", cores=2, extra_paths=(HOSTILE,)) as door:
+        door.ahead(["siegfried"])
+        assert all(slot.sandbox is not None for slot in door._slots)
+        assert door._residents is not None
+        assert door._residents._places["siegfried"] == 1
+        with door.job() as job:
+            assert job.call("hostile_jobs:echo", 1)["values"] == [1]
+    door = Door(tmp_path / "second", cores=2, extra_paths=(HOSTILE,))
+    thread = threading.Thread(target=door.ahead, args=(["siegfried", "verapdf"],))
+    thread.start()
+    door.close()
+    thread.join()
+    assert set(usage.below(os.getpid())) <= before
 
 
 @pytest.mark.slow

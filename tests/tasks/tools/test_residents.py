@@ -122,7 +122,14 @@ def ask(pool: Residents, job: Path, do: str = "", *, wall_s: float = 20, output_
 
 @pytest.fixture
 def pool(tmp_path: Path, obedient: Program, floor: Floor):
-    with_pool = Residents(tmp_path / "work", cores=2, floor=floor)
+    with_pool = Residents(tmp_path / "work", cores=2, floor=floor, start_s=0)
+    yield with_pool
+    with_pool.close()
+
+
+@pytest.fixture
+def patient(tmp_path: Path, obedient: Program):
+    with_pool = Residents(tmp_path / "work", cores=2, floor=Floor.BUBBLEWRAP, start_s=1.0)
     yield with_pool
     with_pool.close()
 
@@ -272,26 +279,47 @@ def test_the_last_64_kib_of_standard_error_are_kept(pool, job):
     assert tail.endswith("the end")
 
 
-@pytest.mark.slow
-def test_threads_share_the_programs_of_which_there_is_one_for_each_core(pool, job):
+def naps(pool: Residents, job: Path, count: int) -> tuple[list[int], set[int]]:
+    """How often each of `count` naps at once was served by its program, and the programs."""
+
     def asker(number: int) -> None:
         own = job.parent / f"job-{number}"
-        (own / "in").mkdir(parents=True)
-        (own / "out").mkdir()
+        for folder in ("in", "out"):
+            (own / folder).mkdir(parents=True, exist_ok=True)
         (own / "in" / "a").write_bytes(b"%d" % number)
         answers.append(ask(pool, own, "nap"))
 
     answers: list[Answer] = []
-    threads = [threading.Thread(target=asker, args=(number,)) for number in range(6)]
+    threads = [threading.Thread(target=asker, args=(number,)) for number in range(count)]
     for thread in threads:
         thread.start()
-    programs = set()
-    while any(thread.is_alive() for thread in threads):
-        programs |= {pid for pid in usage.below(os.getpid()) if is_program(pid)}
-        time.sleep(0.02)
-    assert len(answers) == 6
-    assert sorted(answer.reply["served"] for answer in answers) == [1, 1, 2, 2, 3, 3]
-    assert len(programs) == 2
+    for thread in threads:
+        thread.join()
+    assert len(answers) == count
+    return sorted(answer.reply["served"] for answer in answers), {answer.reply["pid"] for answer in answers}
+
+
+@pytest.mark.slow
+def test_threads_share_the_programs_of_which_there_is_one_for_each_core(pool, job):
+    served, _ = naps(pool, job, 6)
+    assert served == [1, 1, 2, 2, 3, 3]
+
+
+@pytest.mark.slow
+def test_a_second_program_is_started_only_when_waiting_has_cost_as_much_as_a_start(patient, job):
+    ask(patient, job)
+    assert naps(patient, job, 2)[0] == [2, 3]  # one waited 0.3 s for the other
+    served, _ = naps(patient, job, 6)
+    assert 1 in served  # they waited more than a second all together
+
+
+def test_a_program_that_is_started_ahead_serves_the_first_request(pool, job):
+    pool.ahead("obedient")
+    before = {pid for pid in usage.below(os.getpid()) if is_program(pid)}
+    assert len(before) == 1
+    pool.ahead("obedient")
+    assert ask(pool, job).reply["served"] == 1
+    assert {pid for pid in usage.below(os.getpid()) if is_program(pid)} == before
 
 
 @pytest.mark.slow
@@ -317,9 +345,11 @@ def test_closing_ends_programs_at_work(pool, job):
 
     thread = threading.Thread(target=asker)
     thread.start()
+    while not pool._owned["obedient"]:  # it has started
+        time.sleep(0.02)
     time.sleep(0.5)
     pool.close()
-    thread.join(5)
+    thread.join(30)
     assert [trouble.code for trouble in caught] == ["tool-crash"]
     with pytest.raises(RuntimeError):
         ask(pool, job)
