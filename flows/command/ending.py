@@ -69,15 +69,16 @@ class Ending:
         """Nobody else acts on the button of Prefect's page: a command's run has no worker."""
         from flows.command import runs
 
-        while not self._over.wait(_LOOK_S):
-            try:
-                asked = Here.id is not None and runs.to_be_cancelled(Here.id)
-            except Exception:  # noqa: S112  a server that does not answer asks for nothing
-                continue
-            if asked and not self.why:
-                self._begin("Cancelled on Prefect's page.")
-                os.kill(os.getpid(), signal.SIGUSR1)
-                return
+        with runs.client() as server:
+            while not self._over.wait(_LOOK_S):
+                try:
+                    asked = Here.id is not None and runs.to_be_cancelled(Here.id, server)
+                except Exception:  # noqa: S112  a server that does not answer asks for nothing
+                    continue
+                if asked and not self.why:
+                    self._begin("Cancelled on Prefect's page.")
+                    os.kill(os.getpid(), signal.SIGUSR1)
+                    return
 
     def _begin(self, why: str) -> None:
         self.why = why

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any, TypeVar, cast
 
 from prefect import runtime
@@ -49,8 +50,13 @@ def whole(value: T) -> T:
 
 def run_id() -> uuid.UUID:
     """The id of the outermost flow run, so that one night is one run in the log."""
-    found = runtime.flow_run.root_flow_run_id or runtime.flow_run.id
-    return uuid.UUID(str(found))
+    return _outermost(str(runtime.flow_run.id))
+
+
+@cache
+def _outermost(run: str) -> uuid.UUID:
+    """That of the run in hand, whose id is `run`; Prefect asks its server, which need be done once only."""
+    return uuid.UUID(str(runtime.flow_run.root_flow_run_id or run))
 
 
 def asked_for() -> dict[str, Any]:
