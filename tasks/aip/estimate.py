@@ -98,7 +98,9 @@ def measured(size: int, facts: Facts) -> dict[str, float]:
     """How much of each unit a file has, as far as its facts tell; a `page` is each after the first."""
     frames = max(1, _number(facts, "frames"))
     pixels = min(_FAR, _number(facts, "width") * _number(facts, "height") * frames / 1e6)
-    samples = max(1, _number(facts, "channels")) * max(1, -(-_number(facts, "bits") // 8))
+    channels, bits = max(1, _number(facts, "channels")), _number(facts, "bits")
+    # A baseline TIFF packs black and white; everything else has whole bytes.
+    samples = 1 / 8 if (channels, bits) == (1, 1) else channels * max(1, -(-bits // 8))
     found = {
         "file": 1.0,
         "mb": size / 1e6,
