@@ -6,6 +6,7 @@ SHELL = /bin/sh
 PYTHON = $$(for p in python3.11 python3 /usr/bin/python3; do \
 	"$$p" -c 'import sys; raise SystemExit(sys.version_info[:2] != (3, 11))' 2>/dev/null && { command -v "$$p"; break; }; done)
 BIN = .venv/bin
+PIP = $(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --require-hashes
 # What the tests need besides: git applies the diff of docs/new-path.md, pgrep looks for orphans, zip packs,
 # chromium opens the report pages.
 TEST_PACKAGES = chromium git procps strace zip $(BENCH_PACKAGES)
@@ -62,7 +63,7 @@ bench: install
 install: .packages .venv/.done
 
 install-tests: PACKAGES += $(TEST_PACKAGES)
-install-tests: install .venv-ocfl/.done
+install-tests: install .venv/.dev .venv-ocfl/.done
 
 # Debian packages by name: what is there is not touched, and then neither root nor network is needed.
 .packages:
@@ -78,10 +79,15 @@ install-tests: install .venv-ocfl/.done
 .venv/.done: requirements.lock pyproject.toml flows/command/blank.py
 	@python=$(PYTHON); [ -n "$$python" ] || { echo 'Perenne needs Python 3.11.'; exit 3; }; \
 	[ -x $(BIN)/python ] || "$$python" -m venv .venv
-	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --require-hashes --only-binary :all: -r requirements.lock
+	$(PIP) --only-binary :all: -r requirements.lock
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	$(BIN)/python -m tasks.tools.resident.judge
 	$(BIN)/python -m flows.command.blank
+	@touch $@
+
+# What only the tests, the linters and the pictures of the docs need: 125 of the 319 MB that pip would load.
+.venv/.dev: dev.lock .venv/.done
+	$(PIP) --only-binary :all: -r dev.lock
 	@touch $@
 
 # ocfl-py, the independent validator, brings a package that hides our tests: a place of its own.
@@ -90,10 +96,12 @@ install-tests: install .venv-ocfl/.done
 	.venv-ocfl/bin/python -m pip install -q --disable-pip-version-check --no-deps --require-hashes -r ocfl.lock
 	@touch $@
 
-## lock: make the hashed lock anew (needs uv)
+## lock: make both hashed locks anew (needs uv)
+LOCK = uv pip compile pyproject.toml --override overrides.txt --generate-hashes --python-version 3.11 --only-binary :all: \
+	--no-emit-index-url --no-annotate --custom-compile-command 'make lock'
 lock:
-	uv pip compile pyproject.toml --extra dev --override overrides.txt --generate-hashes --python-version 3.11 \
-	  --only-binary :all: --no-emit-index-url --no-annotate --custom-compile-command 'make lock' -o requirements.lock
+	$(LOCK) -o requirements.lock
+	$(LOCK) --extra dev --constraint requirements.lock -o dev.lock
 
 fmt:
 	$(BIN)/ruff check --fix
