@@ -1,13 +1,15 @@
 """Flow: named batches, now. The form's page says the rest."""
 
 # No `from __future__ import annotations`: Prefect builds a form from the types themselves.
+from typing import Annotated
+
 from prefect import State, flow, runtime
 from pydantic import BaseModel, Field
 
 from flows import ui
 from flows.nightly import named, through
 from flows.ui import plans
-from flows.ui.forms import one_of, only_plans, options
+from flows.ui.forms import one_of, only_plans, options, titled
 from flows.ui.reported import reported
 from flows.ui.stops import outermost
 from tasks.config.home import home as the_home
@@ -48,8 +50,8 @@ def _named() -> str:
 @outermost
 @reported("batch")
 def batch(
-    batch: str = Field(description=text("form-batch"), json_schema_extra=one_of(INBOX)),
-    options: BatchOptions = BatchOptions(),  # noqa: B008  the form shows its fields
+    batch: str = Field(description=text("form-batch"), json_schema_extra=titled("form-batch-title", **one_of(INBOX))),
+    options: Annotated[BatchOptions, Field(json_schema_extra=titled("form-options"))] = BatchOptions(),  # noqa: B008
 ) -> State:
     """One batch, now. The same batch twice does no harm: only what is new is done."""
     home = the_home().prepare()

@@ -11,7 +11,7 @@ from flows import ui
 from flows.migrate import migrate
 from flows.nightly import TAGS, close
 from flows.ui import plans, states
-from flows.ui.forms import Choices, one_of, only_plans, options
+from flows.ui.forms import Choices, one_of, only_plans, options, titled
 from flows.ui.reported import reported
 from flows.ui.run import one_heartbeat, tagged
 from flows.ui.stops import outermost
@@ -21,6 +21,7 @@ from tasks.aip.plan import Choice, Scope
 from tasks.config.home import home as the_home
 from tasks.policy.load import find, load
 from tasks.premis import codes
+from tasks.premis import reason as reasons
 from tasks.premis.log import check_clock
 from tasks.tools.machine import fit
 from tasks.words import listed, text
@@ -36,6 +37,10 @@ WHICH = Choices(
 )
 CODES = sorted(name for name, one in codes.CODES.items() if one.word in ("held", "failed", "note"))
 """What a file may have ended with, or have noted of it."""
+
+
+LENGTH = {"minLength": reasons.LEAST, "maxLength": reasons.MOST}
+"""Said to the form in its own words: of a parameter's `Field` Prefect hands on nothing but description and extras."""
 
 
 class ReprocessOptions(BaseModel):
@@ -80,9 +85,11 @@ def _named() -> str:
 @outermost
 @reported("reprocess")
 def reprocess(
-    aip: str = Field(description=text("form-aip"), json_schema_extra=one_of(AIPS)),
-    reason: str = Field(description=text("form-why-now"), min_length=8, max_length=300),
-    options: ReprocessOptions = ReprocessOptions(),  # noqa: B008  the form shows its fields
+    aip: str = Field(description=text("form-aip"), json_schema_extra=titled("form-aip-title", **one_of(AIPS))),
+    reason: Annotated[str, AfterValidator(reasons.checked)] = Field(
+        description=text("form-why-now"), json_schema_extra=titled("form-reason", **LENGTH)
+    ),
+    options: Annotated[ReprocessOptions, Field(json_schema_extra=titled("form-options"))] = ReprocessOptions(),  # noqa: B008
 ) -> State:
     """An AIP again, under today's rules."""
     choice = Choice(WHICH[options.which], tuple(options.rules), tuple(options.paths), tuple(options.codes))

@@ -12,7 +12,7 @@ from prefect.states import Completed, Failed
 from pydantic import AfterValidator, BaseModel, Field
 
 from flows.ui.artifacts import SUMMARY
-from flows.ui.forms import Choices, one_of, options
+from flows.ui.forms import Choices, one_of, options, titled
 from flows.ui.markdown import escaped
 from flows.ui.run import run_id, untagged, whole
 from flows.ui.states import NEEDS, put_down, stopped
@@ -58,7 +58,9 @@ class VerifyOptions(BaseModel):
 )
 @outermost
 @untagged()
-def verify(options: VerifyOptions = VerifyOptions()) -> State:  # noqa: B008  the form shows its fields
+def verify(
+    options: Annotated[VerifyOptions, Field(json_schema_extra=titled("form-options"))] = VerifyOptions(),  # noqa: B008
+) -> State:
     """Reads stored bytes and compares their digests, those first that were not read for longest."""
     home = the_home().prepare()
     check_clock(home.log)

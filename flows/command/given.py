@@ -8,6 +8,7 @@ import typer
 
 from flows.command import complete
 from tasks.aip.plan import Scope
+from tasks.premis import reason
 
 _NAMES = "Ids, starts of ids, or batch names"
 
@@ -21,7 +22,17 @@ AipsOrAll = Annotated[
     list[str] | None, typer.Argument(metavar="[AIP…]", help=f"{_NAMES}; none: all.", autocompletion=complete.aips)
 ]
 Policy = Annotated[str, typer.Option(help="A policy's name or file.", autocompletion=complete.policies)]
-Reason = Annotated[str, typer.Option(help="One sentence for the log, read by auditors.")]
+
+
+def _sentence(given: str) -> str:
+    """A reason. Raises BadParameter for what is none."""
+    try:
+        return reason.checked(given)
+    except ValueError as e:
+        raise typer.BadParameter(str(e)) from None
+
+
+Reason = Annotated[str, typer.Option(callback=_sentence, help="One sentence for the log: why now?")]
 Which = Annotated[Scope, typer.Option(help="Which files besides those that are new or whose rule changed.")]
 Rules = Annotated[
     list[str] | None,

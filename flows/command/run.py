@@ -81,7 +81,7 @@ def run(
 
 def reprocess(
     aips: given.Aips,
-    reason: Annotated[str, typer.Option(help="One sentence for the log: why now?")],
+    reason: given.Reason,
     policy: given.Policy = "",
     which: given.Which = Scope.CHANGED,
     rule: given.Rules = None,

@@ -40,6 +40,11 @@ class Choices(Generic[T]):
         return self._values[given]
 
 
+def titled(key: str, **more: Any) -> dict[str, Any]:
+    """What a field outside of the options adds to its schema: else Prefect shows the parameter's name."""
+    return {"title": text(key), **more}
+
+
 def one_of(names: list[str] | tuple[str, ...]) -> dict[str, Any]:
     """A form's list of choices, as it was when the deployment was made; a plain text field when there is none.
 

@@ -27,6 +27,10 @@ SENT: list[tuple[str, dict[str, Any]]] = [
     ("verify", {"options": {"aips": [], "how_much": "the day's share"}}),
     ("verify", {"options": {"how_much": "tout"}}),
 ]
+REFUSED = [
+    ("verify", {"options": {"how_much": "rien du tout"}}),
+    ("reprocess", {"aip": "văn-bản", "reason": "   vì      "}),
+]
 SCRIPT = """
 import importlib, json, sys
 from prefect.utilities.callables import parameter_schema
@@ -56,7 +60,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Any:
         (home / "perenne.toml").write_text(f'lang = "{lang}"\n', encoding="utf-8")
         env = {**os.environ, "PERENNE_HOME": str(home), "PREFECT_SERVER_EPHEMERAL_ENABLED": "false"}
         env.pop("PERENNE_LANG", None)
-        asked = json.dumps([*SENT, ("verify", {"options": {"how_much": "rien du tout"}})])
+        asked = json.dumps([*SENT, *REFUSED])
         found = subprocess.run(
             [sys.executable, "-c", SCRIPT], input=asked, env=env, cwd=ROOT, capture_output=True, text=True, check=True
         )
@@ -69,6 +73,11 @@ def fields(told: dict[str, Any], name: str) -> dict[str, Any]:
     """The fields of the nested options of a form."""
     (options,) = told[name]["form"]["definitions"].values()
     return dict(options["properties"])
+
+
+def headed(form: dict[str, Any], field: dict[str, Any]) -> str:
+    """The title over a field: its own, else that of the model it refers to."""
+    return str(field.get("title") or form["definitions"][field["$ref"].rsplit("/", 1)[-1]]["title"])
 
 
 @pytest.mark.slow
@@ -98,7 +107,26 @@ def test_descriptions_titles_and_choices_are_in_the_language_of_the_settings(sho
         for form in ("batch", "reprocess", "verify"):
             (options,) = told[form]["form"]["definitions"].values()
             assert (options["title"], options["description"]) == (text("form-options"), text(f"form-options-{form}"))
-        assert told["reprocess"]["form"]["properties"]["reason"]["description"] == text("form-why-now")
+        asked = {form: told[form]["form"]["properties"] for form in ("batch", "reprocess", "verify")}
+        assert asked["reprocess"]["reason"]["description"] == text("form-why-now")
+        titles = {
+            (form, name): headed(told[form]["form"], field) for form, of in asked.items() for name, field in of.items()
+        }
+        assert titles == {
+            ("batch", "batch"): text("form-batch-title"),
+            ("reprocess", "aip"): text("form-aip-title"),
+            ("reprocess", "reason"): text("form-reason"),
+            **{(form, "options"): text("form-options") for form in asked},
+        }
+
+
+@pytest.mark.slow
+def test_a_form_and_its_flow_refuse_a_reason_that_is_no_sentence(shown: Any) -> None:
+    told = shown("en")
+    field = told["reprocess"]["form"]["properties"]["reason"]
+    assert (field["minLength"], field["maxLength"]) == (8, 300)
+    assert "reason" in told["reprocess"]["form"]["required"]
+    assert "one sentence of 8 to 300 letters" in told["reprocess"]["takes"][-1]
 
 
 def test_no_deployment_has_a_description_of_its_own_that_would_hide_the_flows() -> None:

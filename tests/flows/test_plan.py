@@ -102,6 +102,16 @@ def test_a_code_a_rule_or_a_name_that_is_not_there_is_wrong_use(taken: Path, ask
     assert told in done.stderr
 
 
+@pytest.mark.parametrize("reason", ["", "  x    ", "a" * 301])
+def test_reprocessing_wants_a_reason_that_is_a_sentence_and_writes_nothing_without(taken: Path, reason: str) -> None:
+    before = kept(taken)
+    done = perenne(taken, "reprocess", "lô-1", "--code", "source-damaged", "--reason", reason)
+    assert done.returncode == 2
+    assert "--reason" in done.stderr
+    assert "one sentence of 8 to 300 letters" in done.stderr
+    assert kept(taken) == before
+
+
 def test_a_delivery_that_would_be_refused_is_told_with_its_code(tmp_path: Path) -> None:
     (tmp_path / "rỗng").mkdir()
     done = perenne(tmp_path / "home", "plan", str(tmp_path / "rỗng"), "--json")

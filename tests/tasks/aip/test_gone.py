@@ -236,7 +236,7 @@ def test_a_store_is_made_where_the_log_is_empty_or_tells_of_refusals_alone(home:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("verb", [["run"], ["reprocess", "lô-1", "--reason", "fonts"], ["verify"], ["status"]])
+@pytest.mark.parametrize("verb", [["run"], ["reprocess", "lô-1", "--reason", "new fonts"], ["verify"], ["status"]])
 def test_the_command_ends_with_3_when_the_store_is_not_mounted(home: Home, verb: list[str]) -> None:
     taken(home, "lô-1")
     (home.store / "ocfl").rename(home.root / "not-mounted")
