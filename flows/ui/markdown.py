@@ -104,7 +104,7 @@ def _refused(refused: Sequence[Refused]) -> Iterator[str]:
 def _rows(one: Account, *, new: bool) -> Iterator[str]:
     rows = one.rows(new=new)
     for summary, row in rows[:SHOWN]:
-        link = f"[{escaped(file_of(one, summary, row))}]({one.reports}/{page_of(one, summary, row)})"
+        link = f"[{label(file_of(one, summary, row))}]({one.reports}/{page_of(one, summary, row)})"
         yield f"**{SHAPES[row.ending]} {phrases.ended(row.ending)}** `{row.code}` **{link}**  "
         yield f"{escaped(row.seen)}  "
         yield from (f"→ {escaped(row.do)}", "") if row.do else ("",)
@@ -134,7 +134,7 @@ def _batches(one: Account) -> Iterator[str]:
     yield from (f"| {' | '.join(heads)} |", f"|---|{'---:|' * (len(heads) - 1)}")
     order = sorted(one.summaries, key=lambda s: (not s.alarm, -s.needing, s.batch))
     for summary in order[:SHOWN]:
-        link = f"[{escaped(summary.batch)}]({one.reports}/{aip_page(summary.aip)})"
+        link = f"[{label(summary.batch)}]({one.reports}/{aip_page(summary.aip)})"
         counts = [number(n) if (n := summary.ended.get(e, 0)) else "" for e in Ending]
         yield f"| {' | '.join([link, number(summary.files), *counts])} |"
     yield ""
@@ -166,6 +166,18 @@ def page_of(one: Account, summary: Summary, row: Row) -> str:
 
 def escaped(value: str) -> str:
     """A producer's text inside Markdown: nothing in it may become a link, a tag or a table cell."""
-    for letter in "\\`*_{}[]<>()#|!":
+    return _behind(value, "\\`*_{}[]<>()#|!")
+
+
+def label(value: str) -> str:
+    """The same as the text of a link. Prefect shows that text as it is written, each backslash too but before `[]|`:
+
+    what could end the link or begin something else is escaped, and what every other name holds, `_` and `(1)`, is not.
+    """
+    return _behind(value, "\\`*[]<|")
+
+
+def _behind(value: str, letters: str) -> str:
+    for letter in letters:
         value = value.replace(letter, f"\\{letter}")
     return visible(value)

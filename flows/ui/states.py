@@ -45,7 +45,7 @@ def finished(
     if board.stop.is_set() and (left or any(s.waiting for s in summaries)):
         return put_down(told, data=data)
     if bad:
-        return Failed(name=NEEDS, message=news(summaries, night=night), data=data)
+        return Failed(name=NEEDS, message=_pointing(news(summaries, night=night), summaries), data=data)
     if not worked:
         return Completed(name="Nothing to do", message=_settled(summaries), data=data)
     if night and (older := sum(s.needing for s in summaries)):
@@ -61,6 +61,11 @@ def news(summaries: Sequence[Summary], *, night: bool) -> str:
     where = listed([text("n-in", n=s.new, name=s.batch) for s in summaries if s.new][:5])
     told = [text("new-need-a-person", n=new, where=where)] if new else []
     return " ".join([*told, text("older-still-need", n=older), phrases.in_order(summaries)])
+
+
+def _pointing(told: str, summaries: Sequence[Summary]) -> str:
+    """A state that is short says where the rest stands; the summary says the same without pointing to itself."""
+    return f"{told} {text('open-the-summary')}" if len(summaries) == 1 and told == phrases.message(summaries) else told
 
 
 def counted(state: State, counts: Mapping[str, int]) -> State:

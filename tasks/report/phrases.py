@@ -98,10 +98,10 @@ def message(summaries: Sequence[Summary]) -> str:
     """What a Prefect state says: news first, 70 letters are shown."""
     files, bad, alarm = sum(s.files for s in summaries), _bad(summaries), _alarm(summaries)
     if not bad:
-        return in_order(summaries) if not alarm else f"{alarm} {text('open-the-summary')}"
+        return alarm or in_order(summaries)
     needing = [s for s in summaries if s.needing - s.alarm]
     if len(summaries) == 1:
-        told = f"{text('one-of-needs', n=bad, files=files, kinds=_kinds(needing))} {text('open-the-summary')}"
+        told = text("one-of-needs", n=bad, files=files, kinds=_kinds(needing))
     else:
         told = text(
             "batches-need",

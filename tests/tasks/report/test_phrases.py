@@ -44,7 +44,7 @@ def test_an_aip_that_is_not_as_stored_comes_first_and_its_originals_are_not_call
     )
     assert phrases.verdict([damaged]) == "ALARM: 1 AIP is not as stored."
     assert "safe" not in phrases.safety(damaged)
-    assert phrases.message([damaged]) == "ALARM: 1 AIP is not as stored. Open the artifact “summary”."
+    assert phrases.message([damaged]) == "ALARM: 1 AIP is not as stored."
     assert (
         phrases.in_order([damaged, summary(files=2, done=2)]) == "ALARM: 1 AIP is not as stored. 2 of 5 in good order."
     )
