@@ -13,6 +13,9 @@ from pathlib import Path
 
 from tasks.words import detail, text
 
+BRIEF = 3
+"""So many faults are told where there is one line; all of them stand in the log of the run."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:
@@ -35,6 +38,24 @@ def told(name: str | Path, faults: Iterable[Fault]) -> str:
         start = "  ".join([*([place.ljust(wide)] if wide else []), *([rule.ljust(wider)] if wider else [])])
         lines += [f"{start}  {detail(row.seen)}".lstrip(), f"{'':{wide}}  → {detail(row.mend)}"]
     return "\n".join(lines)
+
+
+def briefly(name: str | Path, faults: Iterable[Fault]) -> str:
+    """The first faults of a file in one line without a full stop, for a sentence that says the rest."""
+    rows = sorted(faults, key=lambda fault: fault.line)
+    said = [_said(_where(row), f"{detail(row.seen)} → {detail(row.mend)}".rstrip(".")) for row in rows[:BRIEF]]
+    more = [text("and-more", n=len(rows) - BRIEF)] if len(rows) > BRIEF else []
+    return _said(Path(name).name, " · ".join([*said, *more]))
+
+
+def _said(where: str, what: str) -> str:
+    return text("fault-in-line", where=where, what=what) if where else what
+
+
+def _where(fault: Fault) -> str:
+    line = text("fault-line", line=str(fault.line)) if fault.line else ""
+    rule = text("fault-rule", rule=fault.rule) if fault.rule else ""
+    return ", ".join(filter(None, (line, rule)))
 
 
 def near(seen: str, allowed: Iterable[str]) -> str:

@@ -33,7 +33,7 @@ class PolicyError(Exception):
     """A policy that cannot be used; its text lists every fault and says that no file was touched."""
 
     def __init__(self, name: str, faults: Iterable[Fault]) -> None:
-        self.faults = tuple(faults)
+        self.name, self.faults = name, tuple(faults)
         super().__init__(told(name, self.faults))
 
 

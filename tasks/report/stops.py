@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tasks.config.faults import briefly
 from tasks.config.home import ConfigError, Home
 from tasks.policy.load import PolicyError
 from tasks.premis import codes
@@ -65,9 +66,11 @@ def stop(error: BaseException, home: Home) -> Stop:
     first = (str(error) or type(error).__name__).splitlines()[0]
     if isinstance(error, NotFit) and error.trouble:
         return Stop(error.trouble.code, dict(error.trouble.detail))
+    if isinstance(error, PolicyError):
+        return Stop("policy-invalid", {"what": briefly(error.name, error.faults)})
+    if isinstance(error, ConfigError):
+        return Stop("settings-invalid", {"what": briefly(error.path, error.faults)})
     for kind, code in (
-        (PolicyError, "policy-invalid"),
-        (ConfigError, "settings-invalid"),
         (NotFit, "machine-not-fit"),
         (StoreBroken, "store-broken"),
         (LogError, "log-broken"),

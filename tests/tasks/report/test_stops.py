@@ -55,7 +55,10 @@ def test_settings_that_cannot_be_used_stop_the_run(home: Home) -> None:
     (home.root / "perenne.toml").write_text("colour = 3\n")
     with pytest.raises(ConfigError) as caught:
         home.settings()
-    assert stop(caught.value, home).code == "settings-invalid"
+    why = stop(caught.value, home)
+    assert why.code == "settings-invalid"
+    assert why.message.startswith("The settings cannot be used: perenne.toml: line 1: colour = 3 → Allowed: ")
+    assert why.message.count("No file was touched.") == 1
 
 
 @pytest.mark.provokes("policy-invalid")
@@ -63,7 +66,13 @@ def test_a_policy_that_cannot_be_used_stops_the_run(home: Home) -> None:
     (home.policies / "own.toml").write_text('id = "own-1"\n[[rule]]\nid = "x"\n')
     with pytest.raises(PolicyError) as caught:
         load(home.policies / "own.toml")
-    assert stop(caught.value, home).code == "policy-invalid"
+    why = stop(caught.value, home)
+    assert why.code == "policy-invalid"
+    first, *_, last = why.message.split(" · ")
+    assert first.startswith("The policy cannot be used: own.toml: line 2, rule x: ")
+    assert " → " in first
+    assert "more. No file was touched. Mend that, then start again." in last
+    assert why.message.count("No file was touched.") == 1
 
 
 @pytest.mark.provokes("store-broken")
