@@ -81,7 +81,7 @@ OFFICE = {
 }
 
 
-def test_an_office_that_lies_makes_no_master(tmp_path: Path, office: Door) -> None:
+def test_an_office_that_lies_makes_no_master_and_nothing_of_a_failed_file_is_kept(tmp_path: Path, office: Door) -> None:
     pipeline = Pipeline(tmp_path, office, DEFAULT.read_text(encoding="utf-8"))
     (pipeline.inbox / "lô-1").mkdir()
     for lie in OFFICE:
@@ -92,6 +92,8 @@ def test_an_office_that_lies_makes_no_master(tmp_path: Path, office: Door) -> No
     found = endings(pipeline)
     assert found.pop("biểu-đồ.bmp")[0] is Ending.DONE
     assert found == {f"{lie}.rtf": told for lie, told in OFFICE.items()}
+    held = [word for word, _ in OFFICE.values() if word is Ending.HELD]
+    assert len([path for path in pipeline.home.review.rglob("*") if path.is_file()]) == len(held)
 
 
 def test_a_siegfried_that_lies_spoils_the_files_it_lied_about_and_no_other(tmp_path: Path, siegfried: Door) -> None:
