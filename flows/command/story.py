@@ -79,6 +79,8 @@ def _act(event: Event, at: datetime, width: int) -> None:
     lead = f"{at:%H:%M:%S}  {event.type.value:{width}}  {event.outcome.value:8} "
     ending = f" {show.arrow()} {phrases.ended(event.ending)}" if event.ending else ""
     show.paragraph(f"{acts.told(event)}{ending}", indent=len(lead), first=lead)
+    if why := event.detail.get("reason"):
+        show.paragraph(text("for-reason", reason=why), indent=10)
     if event.agents:
         show.paragraph(text("by-agents", agents=acts.agents(event)), indent=10)
 

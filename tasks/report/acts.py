@@ -10,6 +10,15 @@ from tasks.words import detail, text
 DIGEST = 8
 """Letters of a digest that are shown where the whole stands elsewhere."""
 
+BASES = {
+    "container": "page-basis-container",
+    "signature": "page-basis-signature",
+    "text": "page-basis-text",
+    "extension": "page-basis-extension",
+    "empty": "page-basis-empty",
+}
+"""What identified a format → how it is said."""
+
 
 def told(event: Event) -> str:
     """The act's particulars: what was stored, found, made, checked; with its code's message where it has one."""
@@ -47,5 +56,6 @@ def _identified(event: Event) -> str:
     if not said.get("puid"):
         return text("identified-as-unknown", release=said.get("release", "")) if not event.code else ""
     name = " ".join(filter(None, (said.get("format", ""), said.get("format_version", ""))))
-    basis, release = detail(said.get("basis", "")), said.get("release", "").partition(" ")[0]
-    return text("identified-as", name=name, puid=said["puid"], basis=basis, release=release)
+    basis, release = said.get("basis", ""), said.get("release", "").partition(" ")[0]
+    how = text(BASES[basis]) if basis in BASES else detail(basis)
+    return text("identified-as", name=name, puid=said["puid"], basis=how, release=release)

@@ -84,6 +84,8 @@ def test_a_dry_run_writes_nothing_and_reprocessing_by_code_does_what_it_said(tak
     assert done.stdout.startswith("1 of 3 files would be worked on: ")
     history = json.loads(perenne(taken, "history", "lô-1", "hỏng.pdf", "--json").stdout)
     assert [e["code"] for e in history if e["ended"]] == ["source-damaged"] * 2
+    told = perenne(taken, "history", "lô-1", "hỏng.pdf").stdout
+    assert told.count("reason: the producer sent a key\n") == 1
     untouched = json.loads(perenne(taken, "history", "lô-1", "thư.txt", "--json").stdout)
     assert len([e for e in untouched if e["ended"]]) == 1
 

@@ -8,7 +8,7 @@ from itertools import groupby
 
 from tasks.premis import codes
 from tasks.premis.model import Event, EventType, Outcome
-from tasks.report import phrases
+from tasks.report import acts, phrases
 from tasks.report.account import Account, Story
 from tasks.report.html import frame, how
 from tasks.report.html.frame import code, command, digest, pairs, section, word
@@ -33,13 +33,6 @@ HAPPENED = {
     EventType.VALIDATION: "page-event-validation",
     EventType.CREATION: "page-event-creation",
     EventType.FIXITY: "page-event-fixity",
-}
-BASES = {
-    "container": "page-basis-container",
-    "signature": "page-basis-signature",
-    "text": "page-basis-text",
-    "extension": "page-basis-extension",
-    "empty": "page-basis-empty",
 }
 PLACES = {
     "original": "page-digest-original",
@@ -153,7 +146,7 @@ def _told(event: Event) -> str:
 
 def _identified(detail: Mapping[str, str]) -> str:
     basis = detail.get("basis", "")
-    by = text(BASES[basis]) if basis in BASES else ""
+    by = text(acts.BASES[basis]) if basis in acts.BASES else ""
     found = listed([part for part in (detail.get("format", ""), detail.get("puid", ""), by) if part])
     return found or text("page-format-not-known")
 

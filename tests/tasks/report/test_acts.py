@@ -15,6 +15,8 @@ def test_an_identification_names_format_basis_and_release() -> None:
         detail={**detail, "release": "V125 (container signatures 20260119)"},
     )  # fmt: skip
     assert acts.told(found) == "Acrobat PDF 1.4 (fmt/18), by signature, PRONOM V125"
+    with spoken("vi"):
+        assert acts.told(found) == "Acrobat PDF 1.4 (fmt/18), theo chữ ký định dạng, PRONOM V125"
 
 
 def test_an_act_that_failed_says_its_rule_and_its_codes_message_in_the_language_in_force() -> None:
