@@ -30,7 +30,7 @@ def markdown(plan: Plan) -> str:
     lines += [f"**{escaped(plan.batch)}** · {text('n-files', n=plan.files)} · {size(plan.bytes)}", ""]
     lines += _table(plan) if plan.lines else []
     for aside in asides(plan):
-        lines += [aside, ""]
+        lines += [escaped(aside), ""]
     lines += [f"- {escaped(path)}: `{code}`" for path, code in plan.refused_files]
     return "\n".join(lines)
 

@@ -64,7 +64,8 @@ class Plan:
     row answers for. `troubles`: files of the lines that will get no master, by code, because of what was found when
     they were identified. `refused`: files that would not be stored, by code; `refused_files` names the first of them
     with their code. `around_s` is the CPU of taking in, identifying, recording and packaging, `starts_s` that of a
-    run's own start and of the programs that it needs; both are beside the lines' own.
+    run's own start and of the programs that it needs; both are beside the lines' own. `nowhere`: paths that were asked
+    for and that no file answers to. `coded`: only what has certain codes was asked for, settled or not.
     """
 
     batch: str
@@ -79,6 +80,8 @@ class Plan:
     refused_files: tuple[tuple[str, str], ...] = ()
     around_s: float = 0.0
     starts_s: float = 0.0
+    nowhere: tuple[str, ...] = ()
+    coded: bool = False
 
     @property
     def cpu_s(self) -> float:
@@ -107,6 +110,7 @@ class Plan:
             "around_s": round(self.around_s, 1),
             "starts_s": round(self.starts_s, 1),
             "bytes_out": self.bytes_out,
+            "nowhere": list(self.nowhere),
         }
 
 
@@ -131,11 +135,14 @@ class Tally:
         self._refused: Counter[str] = Counter()
         self._named: list[tuple[str, str]] = []
         self._around_s = 0.0
+        self._nowhere = set(choice.paths)
 
     def add(self, ledger: Ledger, known: Mapping[str, Known], languages: str, unknown: Sequence[Original] = ()) -> None:
         """The work of one AIP, of which all is known now; a run would have to identify the `unknown` as well."""
         tasks = plan(ledger, known, self._policy, self._choice, languages)
         sizes = {file.path: file.size for file, _ in ledger.originals}
+        for path in sizes if self._nowhere else ():
+            self._nowhere -= self._choice.meets(path)
         planned = {task.work.source.path for task in tasks}
         self._counts.update(files=len(sizes), bytes=sum(sizes.values()), settled=len(sizes.keys() - planned))
         self._counts["kept"] += len({t.work.source.path for t in tasks if _keeps(t.work.rule)})
@@ -182,6 +189,8 @@ class Tally:
             tuple(self._named),
             self._around_s,
             self._costs.started(self._rules.values()),
+            tuple(path for path in self._choice.paths if path in self._nowhere),
+            bool(self._choice.codes),
         )
 
 

@@ -56,6 +56,10 @@ class Choice:
             return True
         return ended.ending is _ENDINGS.get(self.scope)
 
+    def meets(self, path: str) -> frozenset[str]:
+        """Which of the paths asked for a file answers to."""
+        return frozenset(pattern for pattern in self.paths if _matches(pattern, path))
+
     def _coded(self, endings: Sequence[Event], notes: frozenset[str]) -> bool:
         wanted = _ENDINGS.get(self.scope)
         fit = [e for e in endings if wanted is None or e.ending is wanted]

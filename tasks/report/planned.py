@@ -19,7 +19,7 @@ def verdict(plan: Plan) -> str:
     if not plan.files:
         return text("plan-empty")
     if not todo:
-        return text("plan-nothing", n=plan.files)
+        return text("plan-nothing-coded" if plan.coded else "plan-nothing", n=plan.files)
     cpu, size = words.duration(plan.cpu_s), words.size(plan.bytes_out)
     return text("plan-would", n=todo, files=plan.files, time=cpu, size=size)
 
@@ -27,7 +27,9 @@ def verdict(plan: Plan) -> str:
 def asides(plan: Plan) -> list[str]:
     """What else is to be known: files that stay as they are, that need a person, that would not be stored."""
     counts = (("plan-settled", plan.settled), ("plan-kept", plan.kept), ("plan-no-rule", plan.no_rule))
-    told = [text(key, n=n) for key, n in counts if n and plan.settled < plan.files]
+    nowhere = [words.visible(path) for path in plan.nowhere]
+    told = [text("plan-nowhere", names=words.listed(nowhere))] if nowhere else []
+    told += [text(key, n=n) for key, n in counts if n and plan.settled < plan.files]
     for key, by_code in (("plan-troubles", plan.troubles), ("plan-refused", plan.refused)):
         if by_code:
             told.append(text(key, n=sum(by_code.values()), codes=_coded(by_code)))

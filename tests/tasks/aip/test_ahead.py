@@ -16,9 +16,11 @@ from tasks.aip.past import Because
 from tasks.aip.plan import Choice, Scope
 from tasks.policy.load import load
 from tasks.premis import log
+from tasks.report import planned
 from tasks.sip.ahead import look_ahead
 from tasks.sip.batch import BatchRefused, batch
 from tasks.tools import shared
+from tasks.words import spoken
 from tests.tasks.aip.conftest import FORMATS
 from tests.tasks.aip.pipeline import PICTURES, Pipeline
 
@@ -164,11 +166,24 @@ def test_an_aip_is_planned_again_when_its_rules_change_or_a_person_asks(pipeline
     assert (plan.batch, plan.settled) == ("lô-1", 1)
 
 
+def test_a_plan_tells_the_paths_that_no_file_answers_to_and_a_code_that_none_has(pipeline: Pipeline) -> None:
+    pipeline.run()
+    path = min(e.source.path for e in log.read(pipeline.home.log) if e.source).removeprefix("originals/")
+    with spoken("en"):
+        wrong = again(pipeline, Choice(Scope.ALL, paths=(path, "cong-van/")))
+        assert (wrong.nowhere, wrong.files - wrong.settled) == (("cong-van/",), 1)
+        assert planned.asides(wrong)[0].startswith("No file lies at cong-van/. ")
+        assert planned.asides(again(pipeline, Choice(Scope.ALL, paths=(path,))))[0].startswith("3 are settled")
+        none = planned.verdict(again(pipeline, Choice(codes=("text-lost",))))
+        assert none == "Nothing would be done: none of 4 files has the code that was asked for."
+        assert planned.verdict(again(pipeline)) == "Nothing would be done: all 4 files are settled."
+
+
 def test_a_plan_as_json_has_stable_keys(pipeline: Pipeline) -> None:
     found = ahead(pipeline).as_json()
     assert set(found) == {
         "batch", "files", "bytes", "lines", "settled", "kept", "no_rule", "troubles", "refused", "refused_files",
-        "cpu_s", "around_s", "starts_s", "bytes_out",
+        "cpu_s", "around_s", "starts_s", "bytes_out", "nowhere",
     }  # fmt: skip
     assert found["lines"][0].keys() == {"rule", "action", "files", "bytes_in", "cpu_s", "bytes_out", "because"}
     assert found["cpu_s"] == pytest.approx(
