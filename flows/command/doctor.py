@@ -20,6 +20,8 @@ from tasks.tools.shared import shared
 from tasks.words import text
 
 SEALED = "bubblewrap"
+CHECKS = ("sandbox", "fonts", "libraries", "packages", "disk", "memory", "clock")
+"""Findings whose names are words; the others are called after a program."""
 
 
 def add(cli: typer.Typer) -> None:
@@ -74,9 +76,14 @@ def refusal(findings: Sequence[Finding]) -> list[str]:
 def lines(finding: Finding) -> Iterator[str]:
     """A finding as it is shown: shape, name, what was seen and what it means; below it what to do."""
     shape = show.mark(Ending.DONE if finding.good else Ending.FAILED, word=False)
-    yield f"{shape} {finding.name:13} {finding.sentence}"
+    yield f"{shape} {_named(finding.name):13} {finding.sentence}"
     if finding.advice and (finding.good or not finding.packages or finding.trouble):
         yield f"{'':15} {'→' if show.unicode_ok() else '->'} {finding.advice}"
+
+
+def _named(name: str) -> str:
+    """What was looked at, in the language in force; in JSON its name stays the English one."""
+    return text(f"check-{name}") if name in CHECKS else name
 
 
 def ending(findings: Sequence[Finding], *, untouched: bool = False) -> Iterator[str]:

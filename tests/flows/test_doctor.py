@@ -14,8 +14,10 @@ from typing import Any
 
 import pytest
 
+from flows.command.doctor import lines
 from tasks.tools import belongings, findings, machine, programs
 from tasks.tools.findings import Finding, command, required
+from tasks.words import Language, spoken
 from tests.tasks.tools.test_door import FORBIDDING
 from tests.test_full import namespaces
 
@@ -169,3 +171,10 @@ def test_a_finding_in_json_has_keys_that_stay() -> None:
         "name": "disk", "good": False, "told": "full", "means": "", "packages": [], "cure": "Free space."
     }  # fmt: skip
     assert findings.NotFit([Finding("disk", False, "full", ("a",))]).args == ("disk: full (Debian: a)",)
+
+
+@pytest.mark.parametrize(("lang", "memory"), [("en", "memory"), ("vi", "bộ nhớ"), ("fr", "mémoire")])
+def test_a_finding_is_called_in_the_language_in_force_and_a_program_by_its_name(lang: Language, memory: str) -> None:
+    with spoken(lang):
+        said = [next(lines(Finding(name, True, "5.3.0"))) for name in ("memory", "tesseract")]
+    assert said == [f"✓ {memory:13} 5.3.0", "✓ tesseract     5.3.0"]
