@@ -64,7 +64,7 @@ def plan(
             plans.append(_of(home, name, law, choice))
         except BatchRefused as e:
             refused.append(Refused(name, str(e), e.code))
-    again = _command(names, policy, which, rule, path, code)
+    again = command(names, policy, which, rule, path, code)
     if json:
         answer(plans, refused)
     else:
@@ -136,20 +136,23 @@ def _door(home: Home) -> Door:
     return shared.shared(home.work, (home.store, home.inbox))
 
 
-def _command(
+def command(
     names: Sequence[str],
     policy: str,
     which: Scope,
     rules: Iterable[str] | None,
     paths: Iterable[str] | None,
     code: Iterable[str] | None,
+    *,
+    reason: str = "",
 ) -> str:
-    """The command that does what was planned."""
-    again = which is not Scope.CHANGED or rules or paths or code
+    """The command that does what was planned; with a reason it is `reprocess`, whatever was asked for."""
+    again = which is not Scope.CHANGED or rules or paths or code or reason
     words = ["perenne", "reprocess" if again else "run", *names]
     words += ["--policy", policy] if policy else []
     words += ["--which", which.value] if which is not Scope.CHANGED else []
     for option, values in (("--rule", rules), ("--path", paths), ("--code", code)):
         for value in values or ():
             words += [option, value]
-    return " ".join([*map(show.shell, words), *(['--reason "…"'] if again else [])])
+    why = ["--reason", show.shell(reason) if reason else '"…"'] if again else []
+    return " ".join([*map(show.shell, words), *why])

@@ -98,13 +98,16 @@ def reprocess(
     """
     home = _ready(policy)
     found = find_aips(home, aips)
-    policy = policy or home.settings().policy
+    policy_asked, policy = policy, policy or home.settings().policy
     law = load(find(policy, home))
     choice = planning.chosen(law, which, rule, path, code)
     if dry_run or not json:
         plan = planning.of_aips(home, aips, law, choice, identify=dry_run)
         planning.answer([plan]) if json else planning.tell(plan)
     if dry_run:
+        if plan.lines and not json:
+            again = planning.command(aips, policy_asked, which, rule, path, code, reason=reason)
+            show.say(text("plan-not-written", command=again))
         return
 
     def start() -> State:

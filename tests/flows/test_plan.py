@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -78,6 +79,9 @@ def test_a_dry_run_writes_nothing_and_reprocessing_by_code_does_what_it_said(tak
     assert dry.returncode == 0, dry.stderr
     (planned,) = json.loads(dry.stdout)["plans"]
     assert [(line["rule"], line["files"]) for line in planned["lines"]] == [("pdf-2b", 1)]
+    told = perenne(taken, *asked, "--dry-run").stdout.splitlines()[-1]
+    assert told.startswith("Nothing was written. Do it: perenne ")
+    assert tuple(shlex.split(told.partition(": perenne ")[2])) == ("reprocess", "lô-1", *asked[4:], *asked[2:4])
     assert kept(taken) == before
     done = perenne(taken, *asked)
     assert done.returncode == 1
