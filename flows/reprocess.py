@@ -35,8 +35,8 @@ WHICH = Choices(
         "which-all": Scope.ALL,
     }
 )
-CODES = sorted(name for name, one in codes.CODES.items() if one.word in ("held", "failed", "note"))
-"""What a file may have ended with, or have noted of it."""
+CODES = sorted(name for name, one in codes.CODES.items() if one.word in ("held", "failed", "note") and one.stored)
+"""What a file may have ended with, or have noted of it; not what kept it out of the store, where nothing is to redo."""
 
 
 LENGTH = {"minLength": reasons.LEAST, "maxLength": reasons.MOST}

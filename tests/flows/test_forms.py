@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import prefect
 import pytest
 import yaml
 
@@ -101,6 +103,9 @@ def test_descriptions_titles_and_choices_are_in_the_language_of_the_settings(sho
         assert (which["title"], which["description"]) == (text("form-which"), text("form-which-help"))
         assert which["enum"] == [text(f"which-{scope}") for scope in ("changed", "held", "failed", "all")]
         assert which["default"] == which["enum"][0]
+        offered = set(fields(told, "reprocess")["codes"]["items"]["enum"])
+        assert {"text-lost", "source-damaged", "fonts-replaced"} <= offered
+        assert offered & {"bag-invalid", "source-unreadable", "store-broken", "same"} == set()
         for form in ("batch", "reprocess"):
             assert fields(told, form)["dry_run"]["title"] == text("form-dry-run")
             assert fields(told, form)["policy"]["enum"] == ["default", "own"]
@@ -132,3 +137,13 @@ def test_a_form_and_its_flow_refuse_a_reason_that_is_no_sentence(shown: Any) -> 
 def test_no_deployment_has_a_description_of_its_own_that_would_hide_the_flows() -> None:
     assert [one["name"] for one in DEPLOYED if "description" in one] == []
     assert set(NAMES) == {"nightly", "batch", "reprocess", "verify"}
+
+
+def test_what_a_plan_says_to_press_is_on_prefects_page() -> None:
+    assets = Path(prefect.__file__).parent / "server" / "ui" / "assets"
+    page = "".join(path.read_text(encoding="utf-8") for path in assets.glob("*.js"))
+    for lang in LANGUAGES:
+        with spoken(lang):
+            pressed = re.findall("`([^`]+)`", text("plan-nothing-written", option=text("form-dry-run")))
+        assert len(pressed) == 2
+        assert [button for button in pressed if button not in page] == []
