@@ -21,6 +21,9 @@ from tasks.words import visible
 
 COLOURS = {Ending.DONE: "32", Ending.KEPT: "90", Ending.HELD: "33", Ending.FAILED: "31", Ending.WAITING: "90"}
 COLOUR = re.compile("\x1b\\[(?:0|1|3[123]|90)m")
+_CLINGS = re.compile(r" (?=[:;!?»])|(?<=«) ")
+_GLUE = "\ue000"
+"""In the place of a space at which no line may end."""
 _TYPED = re.compile(r"[\w@%+=:,./-]+")
 LABEL = 12
 NARROWEST, WIDEST, WIDE = 60, 140, 110
@@ -116,7 +119,9 @@ def paragraph(text: str, *, indent: int = 0, first: str = "") -> None:
 def _lines(text: str, width: int) -> list[str]:
     if not sys.stdout.isatty():
         return [text]
-    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False) or [""]
+    whole = _CLINGS.sub(_GLUE, text)  # French: no line begins with a colon
+    lines = textwrap.wrap(whole, width, break_long_words=False, break_on_hyphens=False) or [""]
+    return [line.replace(_GLUE, " ") for line in lines]
 
 
 def labelled(label: str, told: str) -> None:
@@ -127,12 +132,17 @@ def labelled(label: str, told: str) -> None:
 def table(
     head: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1, last_left: bool = False
 ) -> Iterator[str]:
-    """Lines of a table: the first `left` columns are words, the others numbers, each as wide as its widest cell."""
+    """Lines of a table: the first `left` columns are words, the others numbers, each as wide as its widest cell.
+
+    On a terminal that is too narrow for that and two columns before it, less space stands between them.
+    """
     cells = [head, *rows]
     widths = [max(cell_len(row[number]) for row in cells) for number in range(len(head))]
+    room = columns() - 2 - sum(widths) if sys.stdout.isatty() else WIDEST
+    gap = next((n for n in (3, 2) if n * (len(widths) - 1) <= room), 1)
     for row in cells:
         told = [padded(cell, widths[n], right=left <= n < len(row) - last_left) for n, cell in enumerate(row)]
-        yield "   ".join(told).rstrip()
+        yield (" " * gap).join(told).rstrip()
 
 
 def fault(row: Row, name: str) -> None:

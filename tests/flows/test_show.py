@@ -180,3 +180,22 @@ def test_a_json_answer_keeps_vietnamese_readable(monkeypatch: pytest.MonkeyPatch
     show.answer({"batch": "văn-bản"})
     assert json.loads(out.text()) == {"batch": "văn-bản"}
     assert "văn-bản" in out.text()
+
+
+def test_no_line_of_a_french_sentence_begins_with_its_colon(monkeypatch: pytest.MonkeyPatch) -> None:
+    out = screen(monkeypatch, terminal=True)
+    monkeypatch.setenv("COLUMNS", "60")
+    show.paragraph(f"{'a' * 54} mots : fin « oui »")
+    assert out.text().splitlines() == ["a" * 54, "mots : fin « oui »"]
+
+
+@pytest.mark.parametrize(("columns", "gap"), [(80, 3), (64, 2), (60, 1)])
+def test_a_table_stays_within_the_terminal_as_long_as_one_space_is_between_its_columns(
+    monkeypatch: pytest.MonkeyPatch, columns: int, gap: int
+) -> None:
+    screen(monkeypatch, terminal=True)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    head, body = show.table(["lot", "fichiers", "quand"], [["a" * 32, "13", "1 déc. 2026 à 10 h"]])
+    assert body == (" " * gap).join(["a" * 32, "      13", "1 déc. 2026 à 10 h"])
+    assert len(body) + 2 <= columns or gap == 1
+    assert len(head) == len(body)
