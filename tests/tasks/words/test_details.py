@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+from pathlib import Path
 
 import pytest
 
@@ -123,3 +124,13 @@ def test_a_refused_delivery_tells_its_faults_in_the_language_and_records_them_in
     assert second == told[1]
     assert list(refused.faults) == faults
     assert refused.detail["first"] == faults[0]
+
+
+@pytest.mark.parametrize("lang", ["vi", "fr"])
+def test_what_a_picture_loses_on_its_way_into_a_tiff_is_read_back(lang: Language) -> None:
+    raster = Path(codes.__file__).parents[1] / "sealed" / "raster"
+    source = "".join(path.read_text(encoding="utf-8") for path in raster.glob("*.py"))
+    lost = set(re.findall(r'lost\.append\("([^"{]+)"\)', source))
+    assert len(lost) >= 6
+    with spoken(lang):
+        assert {name for name in lost if detail(name) == name} == set()
