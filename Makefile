@@ -69,7 +69,7 @@ install-tests: install .venv/.dev .venv-ocfl/.done
 .packages:
 	@missing=''; for p in $(PACKAGES); do \
 	  dpkg-query -W -f '$${db:Status-Status}' "$$p" 2>/dev/null | grep -q '^installed$$' || missing="$$missing $$p"; done; \
-	if [ -n "$$missing" ]; then echo "installing:$$missing"; \
+	if [ -n "$$missing" ]; then echo "installing with all that they need:$$missing"; \
 	  as=''; [ "$$(id -u)" = 0 ] || as=sudo; \
 	  $$as apt-get update -q && \
 	  $$as env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$missing; fi
@@ -79,7 +79,8 @@ install-tests: install .venv/.dev .venv-ocfl/.done
 .venv/.done: requirements.lock pyproject.toml flows/command/blank.py
 	@python=$(PYTHON); [ -n "$$python" ] || { echo 'Perenne needs Python 3.11.'; exit 3; }; \
 	[ -x $(BIN)/python ] || "$$python" -m venv .venv
-	$(PIP) --only-binary :all: -r requirements.lock
+	@echo "installing $$(grep -c == $<) Python packages: about 200 MB, a minute or two"
+	@$(PIP) --only-binary :all: -r $<
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	$(BIN)/python -m tasks.tools.resident.judge
 	$(BIN)/python -m flows.command.blank
@@ -87,7 +88,8 @@ install-tests: install .venv/.dev .venv-ocfl/.done
 
 # What only the tests, the linters and the pictures of the docs need: 125 of the 319 MB that pip would load.
 .venv/.dev: dev.lock .venv/.done
-	$(PIP) --only-binary :all: -r dev.lock
+	@echo "installing what the tests need besides: about 130 MB"
+	@$(PIP) --only-binary :all: -r $<
 	@touch $@
 
 # ocfl-py, the independent validator, brings a package that hides our tests: a place of its own.
