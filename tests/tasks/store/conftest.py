@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,6 +15,8 @@ import pytest
 from tasks.store.ocfl import Store
 
 VALIDATOR = Path(__file__).parents[3] / ".venv-ocfl" / "bin" / "ocfl-validate.py"
+GOOD = re.compile(r"INFO:|OCFL v1\.1 Object at .* is VALID$")
+VALIDATING = Path(__file__).with_name("validating.py")
 Commit = Callable[..., int]
 
 
@@ -48,16 +52,30 @@ def commit() -> Commit:
     return run
 
 
-@pytest.fixture
-def validate() -> Callable[[Path], str]:
-    """What ocfl-py finds wrong or doubtful in a storage root; empty when it is valid without a warning.
+@pytest.fixture(scope="package")
+def validator() -> Iterator[subprocess.Popen[str]]:
+    """Answers for one storage root after the other, each in a process of its own."""
+    command = [VALIDATOR.with_name("python"), VALIDATING, VALIDATOR]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        yield process
 
-    Its absence is a failure: without it nothing but ourselves would say that the store is OCFL.
+
+@pytest.fixture
+def validate(validator: subprocess.Popen[str], tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], str]:
+    """What ocfl-py finds wrong or doubtful in a storage root and its objects; empty when all is valid without a warning.
+
+    Asked for a root alone it calls it valid whatever its objects are, so that each object is named. Its absence is a failure: without it nothing but ourselves would say that the store is OCFL.
     """
+    told = tmp_path_factory.mktemp("validated") / "told"
 
     def run(root: Path) -> str:
-        done = subprocess.run([VALIDATOR, root], capture_output=True, text=True, check=False)
-        told = [line for line in (done.stdout + done.stderr).splitlines() if not line.startswith("INFO:")]
-        return "\n".join(told) if told or done.returncode == 0 else f"exit {done.returncode}"
+        assert validator.stdin
+        assert validator.stdout
+        objects = [str(path.parent) for path in root.rglob("0=ocfl_object_1.1")]
+        validator.stdin.write(json.dumps([str(told), str(root), *objects]) + "\n")
+        validator.stdin.flush()
+        code = int(validator.stdout.readline())
+        lines = [line for line in told.read_text().splitlines() if not GOOD.match(line)]
+        return "\n".join(lines) if lines or code == 0 else f"exit {code}"
 
     return run

@@ -44,6 +44,15 @@ def test_an_empty_store_is_a_valid_storage_root(store, validate):
     assert validate(store.ocfl) == ""
 
 
+def test_the_independent_validator_finds_what_was_damaged_since_it_was_last_asked(store, aip, commit, validate):
+    commit(store, aip, {"originals/a": b"one"})
+    assert validate(store.ocfl) == ""
+    content = next((store.object_path(aip) / "v1/content/originals").iterdir())
+    content.chmod(0o644)
+    content.write_bytes(b"two")
+    assert "E092" in validate(store.ocfl)
+
+
 def test_each_version_validates_and_keeps_its_own_state(store, aip, commit, validate):
     assert commit(store, aip, {"originals/a": b"one", "originals/b": b"two"}) == 1
     assert commit(store, aip, {"masters/a": b"product", "originals/b": b"newer"}, remove=["originals/a"]) == 2
