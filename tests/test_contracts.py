@@ -149,32 +149,37 @@ def _code(call: ast.Call) -> tuple[str, str, set[str] | None] | None:
     return who, code.value, None
 
 
-NAMED = list(named_codes())
+Named = list[tuple[str, int, str, str, set[str] | None]]
 
 
-def test_the_search_for_codes_finds_them() -> None:
-    assert {who for _, _, who, _, _ in NAMED} == {"Trouble", "Note", "Verdict"}
-    assert len(NAMED) > 50
+@pytest.fixture(scope="module")
+def named() -> Named:
+    return list(named_codes())
 
 
-def test_every_code_that_the_code_names_has_a_row_in_the_table() -> None:
-    unknown = [f"{file}:{line} {code}" for file, line, _, code, _ in NAMED if code not in codes.CODES]
+def test_the_search_for_codes_finds_them(named: Named) -> None:
+    assert {who for _, _, who, _, _ in named} == {"Trouble", "Note", "Verdict"}
+    assert len(named) > 50
+
+
+def test_every_code_that_the_code_names_has_a_row_in_the_table(named: Named) -> None:
+    unknown = [f"{file}:{line} {code}" for file, line, _, code, _ in named if code not in codes.CODES]
     assert not unknown, "no row in tasks/premis/codes.toml for " + ", ".join(unknown)
 
 
-def test_whoever_names_a_code_fills_the_holes_of_its_message() -> None:
+def test_whoever_names_a_code_fills_the_holes_of_its_message(named: Named) -> None:
     open_holes = [
         f"{file}:{line} {code} lacks {', '.join(sorted(codes.code(code).holes - details))}"
-        for file, line, _, code, details in NAMED
+        for file, line, _, code, details in named
         if code in codes.CODES and details is not None and not codes.code(code).holes <= details
     ]
     assert not open_holes, "\n".join(open_holes)
 
 
-def test_a_note_is_a_note_and_a_refusal_is_none() -> None:
+def test_a_note_is_a_note_and_a_refusal_is_none(named: Named) -> None:
     wrong = [
         f"{file}:{line} {who} {code}"
-        for file, line, who, code, _ in NAMED
+        for file, line, who, code, _ in named
         if code in codes.CODES and who == "Trouble" and codes.code(code).word in ("done", "kept", codes.NOTE)
     ]
     assert not wrong, ", ".join(wrong)

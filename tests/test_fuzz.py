@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import Counter
 from pathlib import Path
@@ -35,8 +34,7 @@ def test_the_same_seed_and_number_give_the_same_bytes() -> None:
 def test_every_mutation_changes_a_file_of_its_kind(kind: str) -> None:
     data = SAMPLES[kind].read_bytes()
     for name, mutation in {**GENERIC, **SPECIAL[kind]}.items():
-        made = {hashlib.sha256(mutation(data, Random(seed), data[::-1])).digest() for seed in range(12)}
-        assert made != {hashlib.sha256(data).digest()}, name
+        assert any(mutation(data, Random(seed), data[::-1]) != data for seed in range(12)), name
 
 
 def test_a_mutation_takes_any_bytes() -> None:

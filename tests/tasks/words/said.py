@@ -7,6 +7,7 @@ the tables in `TABLES`. An f-string becomes its text with a sample in each hole.
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,8 +47,13 @@ TABLES = {
 """Tables and names that hold details."""
 
 
-def said() -> Iterator[tuple[str, str]]:
+@functools.cache
+def said() -> tuple[tuple[str, str], ...]:
     """(place, text) of all English that may stand in a detail."""
+    return tuple(_said())
+
+
+def _said() -> Iterator[tuple[str, str]]:
     for path in sorted((ROOT / "tasks").rglob("*.py")):
         name = path.relative_to(ROOT).as_posix()
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
