@@ -46,8 +46,10 @@ for done in take_in(batch(Path(sys.argv[2])), home, Store(home.store), uuid.uuid
 def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
     """The delivery after it went all the way once, with somebody writing into it while it was taken in."""
     root = tmp_path_factory.mktemp("bad")
+    others = descendants(os.getpid())  # of tests that share a door
     with Door(root / "work", cores=2) as door:
         made = Pipeline(root, door, POLICY.read_text(encoding="utf-8"))
+        made.others = others  # type: ignore[attr-defined]
         folder = badbatch.lay(made.inbox / "bad")
         made.before = digests(folder)  # type: ignore[attr-defined]
         with Meddler(lambda: badbatch.grow(folder)):
@@ -126,7 +128,7 @@ def test_originals_come_back_bit_for_bit_under_the_names_they_came_with(pipeline
 def test_the_store_holds_what_it_says_and_no_process_is_left(pipeline: Pipeline) -> None:
     assert not verify_object(pipeline.store, aip(pipeline))
     pipeline.door.close()
-    assert not descendants(os.getpid())
+    assert descendants(os.getpid()) <= pipeline.others  # type: ignore[attr-defined]
 
 
 def test_what_is_mended_is_taken_by_the_next_run_and_nothing_else_is_done_again(pipeline: Pipeline) -> None:

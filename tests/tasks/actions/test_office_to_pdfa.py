@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -120,12 +120,6 @@ def test_each_format_has_one_filter_and_its_facts() -> None:
     assert {puid for puid, _ in table} == office.PUIDS
     assert {reader.kind for reader in table.values()} == {"writer", "calc", "impress"}
     assert office_to_pdfa.KINDS.keys() == {"document", "spreadsheet", "presentation"}
-
-
-@pytest.fixture(scope="module")
-def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
-    with Door(tmp_path_factory.mktemp("work"), cores=1) as door:
-        yield door
 
 
 @pytest.mark.slow

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -122,12 +122,6 @@ def test_an_answer_of_another_shape_is_not_believed(answer: Any) -> None:
 def test_only_parts_2_and_3_are_made() -> None:
     with pytest.raises(ValueError, match="2 or 3"):
         pdf_to_pdfa.migrate(source(), Scripted([]), part=4)
-
-
-@pytest.fixture(scope="module")
-def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
-    with Door(tmp_path_factory.mktemp("work"), cores=1) as door:
-        yield door
 
 
 @pytest.mark.slow

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -54,12 +53,6 @@ def test_an_empty_file_is_told_and_an_odd_answer_is_refused() -> None:
     assert caught.value.code == "tool-crash"
     with pytest.raises(ValueError, match="part"):
         migrate(source(), answers.job(made())[0], part=4)
-
-
-@pytest.fixture(scope="module")
-def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
-    with Door(tmp_path_factory.mktemp("work"), cores=1) as door:
-        yield door
 
 
 @pytest.mark.slow

@@ -1,9 +1,8 @@
-"""One door for all tests of this folder, and a pipeline with a home of its own for each."""
+"""A pipeline with a home of its own for each test of this folder."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,12 +11,6 @@ from tasks.tools.door import Door
 from tests.tasks.aip.pipeline import Pipeline
 
 FORMATS = Path(__file__).parents[3] / "fixtures" / "formats"
-
-
-@pytest.fixture(scope="package")
-def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
-    with Door(tmp_path_factory.mktemp("work"), cores=2) as door:
-        yield door
 
 
 @pytest.fixture

@@ -50,12 +50,6 @@ because = "The rest."
 """
 
 
-@pytest.fixture(scope="module")
-def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
-    with Door(tmp_path_factory.mktemp("work"), cores=1) as door:
-        yield door
-
-
 def shown(one: Picture | None) -> np.ndarray:
     assert one is not None
     image = Image.open(io.BytesIO(one.png))

@@ -62,9 +62,10 @@ def validator() -> Iterator[subprocess.Popen[str]]:
 
 @pytest.fixture
 def validate(validator: subprocess.Popen[str], tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], str]:
-    """What ocfl-py finds wrong or doubtful in a storage root and its objects; empty when all is valid without a warning.
+    """What ocfl-py finds wrong or doubtful in a storage root and its objects; empty: valid, without a warning.
 
-    Asked for a root alone it calls it valid whatever its objects are, so that each object is named. Its absence is a failure: without it nothing but ourselves would say that the store is OCFL.
+    Asked for a root alone it calls it valid whatever its objects are, so that each object is named. Its absence is a
+    failure: without it nothing but ourselves would say that the store is OCFL.
     """
     told = tmp_path_factory.mktemp("validated") / "told"
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -14,12 +14,6 @@ from tests.tasks.sealed import paper
 pytestmark = pytest.mark.slow
 
 BOX = b"0.2 g 60 100 300 150 re f"
-
-
-@pytest.fixture(scope="module")
-def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
-    with Door(tmp_path_factory.mktemp("work"), cores=1) as door:
-        yield door
 
 
 def validate(door: Door, source: Path, product: Path, *, facts: Mapping[str, Fact] | None = None) -> Verdict:

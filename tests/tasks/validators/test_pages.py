@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,12 +11,6 @@ from tests.tasks import jobs
 from tests.tasks.sealed import paper
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
-    with Door(tmp_path_factory.mktemp("work"), cores=1) as door:
-        yield door
 
 
 def validate(door: Door, source: Path, product: Path) -> Verdict:
