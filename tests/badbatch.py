@@ -16,10 +16,12 @@ import zipfile
 from pathlib import Path
 
 from tasks.premis.model import Ending
+from tasks.tools.job import COPIED_BYTES
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
 HOSTILE, FORMATS = FIXTURES / "hostile", FIXTURES / "formats"
-SPARSE_BYTES = 1 << 30
+SPARSE_BYTES = COPIED_BYTES + (64 << 20)
+"""More than a job is given as a copy."""
 LONG = unicodedata.normalize("NFD", "Việt") * 23 + "Viet.pdf"
 """255 bytes of decomposed Vietnamese: the longest name that a file system takes."""
 TWINS = tuple(unicodedata.normalize(form, "quyết định.txt") for form in ("NFC", "NFD"))
