@@ -19,7 +19,6 @@ from tasks.aip.progress import board
 from tasks.premis import codes, log
 from tasks.report.stops import is_the_machines
 from tasks.tools.job import WITHOUT_BUBBLEWRAP
-from tests.flows import histories
 from tests.test_full import namespaces
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,7 +26,6 @@ PERENNE = [sys.executable, "-c", "from flows.command import main; main()"]
 
 
 def perenne(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    histories.furnish(home)
     env = {**os.environ, "PERENNE_HOME": str(home)}
     return subprocess.run([*PERENNE, *arguments], env=env, cwd=ROOT, capture_output=True, text=True, check=False)
 
@@ -163,7 +161,6 @@ def test_a_run_without_bubblewrap_is_done_behind_the_fence_and_every_event_of_a_
         shutil.copy(ROOT / "fixtures" / "formats" / name, one)
     (empty / "bwrap").write_text("#!/bin/sh\necho 'bwrap: Creating new namespace failed' >&2\nexit 1\n")
     (empty / "bwrap").chmod(0o755)
-    histories.furnish(home)
     env = {**os.environ, "PERENNE_HOME": str(home), "PATH": f"{empty}:{os.environ['PATH']}"}
     done = subprocess.run([*PERENNE, "run", str(one)], env=env, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, (done.stdout, done.stderr)

@@ -22,7 +22,7 @@ from tasks.premis.model import EventType, aip_id
 from tasks.sip.batch import batch
 from tasks.sip.ingest import ingest
 from tasks.store.ocfl import Store
-from tests.flows import histories, kills
+from tests.flows import kills
 from tests.tasks.premis.events import event
 
 NOTHING = coverage([], days=30, now=event(0).time)
@@ -51,7 +51,6 @@ def home(tmp_path: Path) -> Home:
 
 
 def perenne(home: Home, *arguments: str) -> subprocess.CompletedProcess[str]:
-    histories.furnish(home.root)
     env = {**os.environ, "PERENNE_HOME": str(home.root)}
     return subprocess.run(
         [*kills.PERENNE, *arguments], env=env, cwd=kills.ROOT, capture_output=True, text=True, check=False
