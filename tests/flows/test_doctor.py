@@ -46,29 +46,43 @@ def doctor(tmp_path: Path, lack: str, *options: str) -> subprocess.CompletedProc
     return subprocess.run(line, env=env, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
-@alone
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("lack", "said", "package"),
-    [
-        (NO_PROGRAM.format("tesseract"), "tesseract is missing: scans get no transcript", "tesseract-ocr"),
-        (MUTE, "language vie is missing: Vietnamese scans get no transcript", "tesseract-ocr-vie"),
-        (NO_IMPRESS, "impress is missing: PowerPoint slides get no master", "libreoffice-impress"),
-        (NO_FOLDER.format(f"{FONTS}/crosextra"), "Carlito is missing: lines of", "fonts-crosextra-carlito"),
-        (NO_FOLDER.format("/usr/share/poppler"), "poppler-data is missing: text in Chinese", "poppler-data"),
-        (NO_FOLDER.format("/usr/share/java"), "veraPDF       libjaxb-java is missing: no PDF/A", "libjaxb-java"),
-    ],
-)  # fmt: skip
-def test_what_is_missing_is_named_with_what_it_means_and_with_the_package_that_brings_it(
-    tmp_path: Path, lack: str, said: str, package: str
-) -> None:
-    done = doctor(tmp_path, lack)
+LACKS = [
+    (MUTE, "language vie is missing: Vietnamese scans get no transcript", "tesseract-ocr-vie"),
+    (NO_IMPRESS, "impress is missing: PowerPoint slides get no master", "libreoffice-impress"),
+    (NO_FOLDER.format(f"{FONTS}/crosextra"), "Carlito is missing: lines of", "fonts-crosextra-carlito"),
+    (NO_FOLDER.format("/usr/share/poppler"), "poppler-data is missing: text in Chinese", "poppler-data"),
+    (NO_FOLDER.format("/usr/share/java"), "veraPDF       libjaxb-java is missing: no PDF/A", "libjaxb-java"),
+]
+"""What is taken away, what is said of it, and the package that brings it."""
+
+
+def told(done: subprocess.CompletedProcess[str], said: list[str], mends: str) -> list[str]:
+    """The packages of the one command that mends what was named, below all that is good."""
     assert done.returncode == 3, done.stderr
-    assert said in done.stdout
-    good, bad = done.stdout.partition("Not fit yet. One command mends it:\n")[::2]
-    assert shlex.split(bad)[-1] == package
+    assert [one for one in said if one not in done.stdout] == []
+    good, bad = done.stdout.partition(f"Not fit yet. One command mends {mends}:\n")[::2]
     assert re.search("^✓ disk", good, re.MULTILINE)
     assert good.index("✓ disk") < good.index("✕")
+    assert len(re.findall("^✕", good, re.MULTILINE)) == len(said)
+    return sorted(word for word in shlex.split(bad) if word in required())
+
+
+@alone
+@pytest.mark.slow
+def test_a_program_that_is_missing_is_named_with_what_it_means_and_with_the_package_that_brings_it(
+    tmp_path: Path,
+) -> None:
+    done = doctor(tmp_path, NO_PROGRAM.format("tesseract"))
+    assert told(done, ["tesseract is missing: scans get no transcript"], "it") == ["tesseract-ocr"]
+    assert shlex.split(done.stdout)[-1] == "tesseract-ocr"
+
+
+@alone
+@pytest.mark.slow
+def test_all_that_is_missing_is_named_with_what_it_means_and_one_command_mends_it(tmp_path: Path) -> None:
+    done = doctor(tmp_path, "; ".join(lack for lack, _, _ in LACKS))
+    packages = told(done, [said for _, said, _ in LACKS], f"all {len(LACKS)}")
+    assert packages == sorted(package for _, _, package in LACKS)
 
 
 @alone
