@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 SHOW = [sys.executable, "-c", "from flows.command import main; main()", "config", "show"]
 
@@ -17,6 +19,7 @@ def show(home: Path, *options: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*SHOW, *options], env=env, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_a_value_is_shown_with_its_line_its_default_and_what_is_allowed(tmp_path: Path) -> None:
     (tmp_path / "perenne.toml").write_text("# less work at once\nchunk_files = 8\n")
     told = show(tmp_path).stdout
@@ -29,6 +32,7 @@ def test_a_value_is_shown_with_its_line_its_default_and_what_is_allowed(tmp_path
     assert (rows["lang"]["source"], rows["lang"]["one_of"]) == ("default", ["en", "vi", "fr"])
 
 
+@pytest.mark.slow
 def test_a_broken_file_ends_with_2_and_all_its_faults_and_nothing_is_made(tmp_path: Path) -> None:
     (tmp_path / "perenne.toml").write_text('chunk_files = 0\nlanguage = "fra"\n')
     done = show(tmp_path)

@@ -20,6 +20,7 @@ def perenne(home: Path, *arguments: str, **env: str) -> subprocess.CompletedProc
     return subprocess.run([*COMMAND, *arguments], env=given, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_the_settings_say_which_language_and_the_option_and_the_environment_go_before_them(tmp_path: Path) -> None:
     (tmp_path / "perenne.toml").write_text('lang = "vi"\n', encoding="utf-8")
     assert perenne(tmp_path, "status").stdout.startswith("Kho đang trống.")
@@ -28,6 +29,7 @@ def test_the_settings_say_which_language_and_the_option_and_the_environment_go_b
     assert perenne(tmp_path, "status", "--lang=en", PERENNE_LANG="fr").stdout.startswith("The store is empty.")
 
 
+@pytest.mark.slow
 def test_a_language_that_is_not_there_is_wrong_use(tmp_path: Path) -> None:
     refused = perenne(tmp_path, "status", "--lang", "de")
     assert refused.returncode == 2

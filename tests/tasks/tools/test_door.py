@@ -274,6 +274,7 @@ def test_one_door_is_shared_by_the_process(tmp_path: Path):
         close()
 
 
+@pytest.mark.slow
 def test_without_bubblewrap_the_fence_holds_the_jobs_and_each_act_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -217,6 +217,7 @@ def test_a_fork_bomb_meets_the_limit_of_processes(job: Job):
     assert (caught.code, caught.detail["limit"]) == ("tool-processes", "20")
 
 
+@pytest.mark.slow
 def test_one_jobs_processes_do_not_count_for_another(door: Door):
     few, many = Limits(processes=3, wall_s=20), Limits(processes=20, wall_s=1)
     with door.job(many) as bomb, door.job(few) as calm, contextlib.ExitStack() as stack:
@@ -238,6 +239,7 @@ def test_memory_of_a_tree_of_processes_is_counted_together(job: Job, function: s
     assert trouble(job, function, 8, 100).code == "tool-memory"
 
 
+@pytest.mark.slow
 def test_memory_shared_with_the_zygote_is_not_counted_once_for_each_child(door: Door):
     with door.job(Limits(wall_s=1.5, memory_bytes=512 * MIB)) as job:  # 16 zygotes are more, 16 MiB are not
         assert trouble(job, "tree_memory", 15, 1).code == "tool-timeout"
@@ -262,7 +264,7 @@ MANY = [
     "mapped_deleted_files",
     "headless_deleted_files",
     "hidden_files",
-    "many_names",
+    pytest.param("many_names", marks=pytest.mark.slow),
 ]
 
 
@@ -271,6 +273,7 @@ def test_many_files_are_counted_together(job: Job, function: str):
     assert trouble(job, function).code == "output-too-large"
 
 
+@pytest.mark.slow
 def test_too_many_files_made_between_two_looks_are_found_at_the_end(job: Job):
     assert trouble(job, "quick_names", 10_001).code == "output-too-large"
 
@@ -314,6 +317,7 @@ def test_a_daemon_dies_with_its_job(job: Job, floor: Floor):
     assert subprocess.run(["pgrep", "-f", f"sleep {seconds}"], check=False, stdout=subprocess.DEVNULL).returncode == 1
 
 
+@pytest.mark.slow
 def test_orphans_are_buried_and_do_not_use_up_the_limit_of_processes(job: Job):
     assert job.call("hostile_jobs:orphans", 60) is None
 
@@ -378,6 +382,7 @@ def test_a_locked_folder_is_removed_with_its_job(door: Door):
     assert not job.folder.exists()
 
 
+@pytest.mark.slow
 def test_a_call_after_a_hostile_one_works_as_ever(job: Job):
     for function in ("segfault", "fork_bomb", "memory_bomb"):
         trouble(job, function)
