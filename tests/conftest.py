@@ -8,7 +8,7 @@ from itertools import islice
 import pytest
 
 STACKS = ("tests/flows/", "tests/test_")
-SECONDS = {"test_full.py": 90, "test_kills.py": 60, "test_up.py": 40}
+SECONDS = {"test_full.py": 120, "test_kills.py": 60, "test_up.py": 40}
 """What one test of a module takes about, where it is more than most."""
 USUALLY_S = 25
 
