@@ -64,7 +64,9 @@ bench: install
 	$(BIN)/python bench/compare.py --parts $(or $(BATCH),fixtures/formats) || [ $$? = 1 ]
 	$(BIN)/python bench/throughput.py $(or $(BATCH),fixtures/formats)
 
+# Compiled here, for a zygote may not write and would compile the sealed code at each of its starts.
 install: .packages .venv/.done
+	@$(BIN)/python -m compileall -q flows tasks
 
 install-tests: PACKAGES += $(TEST_PACKAGES)
 install-tests: install .venv/.dev .venv-ocfl/.done
