@@ -230,8 +230,14 @@ class Door:
             if self._residents is None:
                 if self._closed.is_set():
                     raise DoorClosed("the door is closed")
-                self._residents = Residents(self._work, cores=self._cores, options=self._options, floor=self.floor)
+                self._residents = Residents(
+                    self._work, cores=self._cores, options=self._options, floor=self.floor, jobs=self._at_work
+                )
             return self._residents
+
+    def _at_work(self) -> int:
+        """How many sealed calls are going on."""
+        return self._cores - self._free.qsize()
 
     @contextlib.contextmanager
     def _open(self) -> Iterator[None]:

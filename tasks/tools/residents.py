@@ -2,7 +2,8 @@
 
 At most one of a kind for each core of the machine, whichever processes own them: places are locked files in
 `work/slots/`. A program is started when first needed, works on one job at a time, is replaced after a number of
-requests, and after anything abnormal. A second one is started when waiting for the first has cost as much as a start.
+requests, and after anything abnormal. A second one is started when waiting for the first, while a core had nothing else
+to do, has cost as much as a start.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import signal
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,10 +67,12 @@ class Residents:
         options: Options | None = None,
         floor: Floor | None = None,
         start_s: float = START_S,
+        jobs: Callable[[], int] = lambda: 0,
     ) -> None:
         """Nothing is started yet. `work`: the folder that all processes of this machine share. `floor`: see Door.
 
         `start_s`: so many seconds are waited, over all requests, before another program is started beside one of ours.
+        Only those count in which fewer programs and `jobs` are at work than there are cores.
         """
         self._floor = floor or found()
         self._root = work.resolve() / "slots"
@@ -80,7 +83,7 @@ class Residents:
         self._idle: dict[str, list[Resident]] = defaultdict(list)
         self._owned: dict[str, list[Resident]] = defaultdict(list)
         self._places: Counter[str] = Counter()
-        self._start_s = start_s
+        self._start_s, self._jobs = start_s, jobs
         self._waited: defaultdict[str, float] = defaultdict(float)
         self._closed = threading.Event()
         self._tender: threading.Thread | None = None
@@ -177,10 +180,12 @@ class Residents:
         raise Trouble("tool-timeout", tool=TOOLS[kind], limit=seconds(PATIENCE_S))
 
     def _wait(self, kind: str) -> None:
-        """For a program of ours that is at work, a moment long; what all have waited is added up."""
+        """For a program of ours that is at work, a moment long; what that costs is added up over all who wait."""
+        working = self._places.total() - sum(map(len, self._idle.values()))
+        spare = working + self._jobs() < self._cores
         began = time.monotonic()
         self._changed.wait(_TRY_S)
-        self._waited[kind] += time.monotonic() - began
+        self._waited[kind] += time.monotonic() - began if spare else 0.0
 
     def _rested(self, kind: str) -> Resident | None:
         while True:

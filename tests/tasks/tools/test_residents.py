@@ -313,6 +313,13 @@ def test_a_second_program_is_started_only_when_waiting_has_cost_as_much_as_a_sta
     assert 1 in served  # they waited more than a second all together
 
 
+@pytest.mark.slow
+def test_waiting_costs_nothing_while_every_core_has_a_job(tmp_path, obedient, job):
+    busy = Residents(tmp_path / "work", cores=2, floor=Floor.BUBBLEWRAP, start_s=0.5, jobs=lambda: 1)
+    with contextlib.closing(busy):
+        assert naps(busy, job, 6)[0] == [1, 1, 2, 2, 3, 4]  # one program, recycled after its four requests
+
+
 def test_a_program_that_is_started_ahead_serves_the_first_request(pool, job):
     pool.ahead("obedient")
     before = {pid for pid in usage.below(os.getpid()) if is_program(pid)}
