@@ -4,7 +4,7 @@ Each home is one that `bench/plan.py --keep` left: `spent.json` in it says what 
 every ending with what its job spent and made, and the facts of its file. For each row non-negative weights are fitted
 by quasi-likelihood, and scaled so that they add up to what was measured of all files of the row, failures among them.
 
-What whole runs took besides their jobs is told by least squares as the start of a run, the start of the office, and so
+What whole runs took besides their jobs is told in the same way as the start of a run, the start of the office, and so
 much for each file; `--looked` says how much of the last is identification.
 """
 
@@ -26,6 +26,8 @@ from tasks.policy.apply import CPU
 from tasks.premis import log
 from tasks.premis.model import EventType, Facts
 
+UNPACKED, RAW = "image_to_tiff", "raw_mb"
+"""A TIFF without compression has the bytes of its pixels, and nothing else tells of them."""
 FEWEST = 8
 """A row of its own needs so many files; fewer are part of the broader row."""
 ROUNDS = 20_000
@@ -89,21 +91,21 @@ def table(found: Sequence[Job]) -> dict[str, estimate.Row]:
     for name, some in sorted(groups.items()):
         if len(some) >= (FEWEST if " " in name else 1):
             units = [measured(j.size, j.facts) for j in some]
-            rows[name] = estimate.Row(fitted(units, [j.cpu_s for j in some]), fitted(units, [j.bytes for j in some]))
+            bulk = [{RAW: u.get(RAW, 0.0)} for u in units] if name == UNPACKED else units
+            rows[name] = estimate.Row(fitted(units, [j.cpu_s for j in some]), fitted(bulk, [j.bytes for j in some]))
     return rows
 
 
 def rest(homes: Sequence[Path], found: Sequence[Sequence[Job]]) -> dict[str, float]:
-    """CPU seconds of a run, of its office and of each file, by least squares over what is left of whole runs."""
-    left, x = [], []
+    """CPU seconds of a run, of its office and of each file: the non-negative shares of what is left of whole runs."""
+    left, rows = [], []
     for home, some in zip(homes, found, strict=True):
         told = json.loads((home / "spent.json").read_text())
         left.append(told["cpu_s"] - sum(j.cpu_s for j in some))
-        x.append([1.0, float(any(j.action == estimate.OFFICE for j in some)), float(told["files"])])
-    # Of runs of very different length the share that is wrong counts, not the seconds.
-    scale = np.array([1 / max(1.0, one) for one in left])
-    weight = np.linalg.lstsq(np.array(x) * scale[:, None], np.array(left) * scale, rcond=None)[0]
-    return dict(zip(("run", estimate.OFFICE, "file"), map(float, weight), strict=True))
+        office = float(any(j.action == estimate.OFFICE for j in some))
+        rows.append({"run": 1.0, estimate.OFFICE: office, "file": float(told["files"])})
+    shares = fitted(rows, left)
+    return {name: shares.get(name, 0.0) for name in ("run", estimate.OFFICE, "file")}
 
 
 def main() -> None:

@@ -189,7 +189,7 @@ def serve(zygote: Zygote) -> None:
 
 
 def _job(zygote: Zygote, order: Order, fds: tuple[int, ...]) -> Report:
-    started = time.monotonic()
+    started, used = time.monotonic(), time.process_time()
     held = zygote.seal.start(order, fds, partial(_worker, zygote.seal, order, *fds))
     for fd in fds:
         os.close(fd)
@@ -197,6 +197,7 @@ def _job(zygote: Zygote, order: Order, fds: tuple[int, ...]) -> Report:
     status, cpu_s = held.end()
     cause = cause or _too_large(zygote.seal, order, [])
     code = os.waitstatus_to_exitcode(status)
+    cpu_s += time.process_time() - used  # to fork it and to watch it costs, too
     return Report(cause=cause, signal=max(0, -code), code=max(0, code), seconds=time.monotonic() - started, cpu_s=cpu_s)
 
 
