@@ -21,6 +21,8 @@ def verdict(plan: Plan) -> str:
     if not todo:
         return text("plan-nothing-coded" if plan.coded else "plan-nothing", n=plan.files)
     cpu, size = words.duration(plan.cpu_s), words.size(plan.bytes_out)
+    if not plan.bytes_out:
+        return text("plan-would-none", n=todo, files=plan.files, time=cpu)
     return text("plan-would", n=todo, files=plan.files, time=cpu, size=size)
 
 
