@@ -71,8 +71,8 @@ def _counted(mark: str, count: int, means: str) -> None:
 
 def faults(summary: Summary, *, many: bool) -> None:
     """What needs a person in one AIP, worst first, at most ten; with its batch's name where there are many."""
-    for row in summary.attention[:FAULTS]:
-        show.fault(row, f"{summary.batch}/{row.file}" if many else row.file)
+    shown = summary.attention[:FAULTS]
+    show.faults([(row, f"{summary.batch}/{row.file}" if many else row.file) for row in shown])
     if (rest := len(summary.attention) + summary.more - FAULTS) > 0:
         show.say(text("and-more-at", n=rest, command=status_of([summary])))
     if summary.attention:

@@ -28,6 +28,8 @@ _TYPED = re.compile(r"[\w@%+=:,./-]+")
 LABEL = 12
 NARROWEST, WIDEST, WIDE = 60, 140, 110
 """Columns that are made use of, and from how many on a fault's message stands beside its name."""
+LEAST_WORDS = 48
+"""Columns that are enough for the words beside a name and a code."""
 
 
 def unicode_ok() -> bool:
@@ -147,16 +149,39 @@ def table(
 
 def fault(row: Row, name: str) -> None:
     """One file that needs a person: what was seen, what it means, what to do."""
-    terminal, width = sys.stdout.isatty(), columns()
-    shape = mark(row.ending, word=False)
-    short = shortened(name, width - len(row.code) - 6)
-    beside = 2 + cell_len(short) + 3 + len(row.code) + 3
-    if terminal and width >= WIDE and beside + max(cell_len(row.seen), cell_len(row.do) + 2) <= width:
-        say(f"{shape} {short}   {row.code}   {row.seen}")
-        if row.do:
-            say(f"{' ' * beside}{arrow()} {strong(row.do)}")
-        return
-    say(f"{shape} {ends(short, row.code, width - 2) if terminal else f'{short}  {row.code}'}")
+    faults([(row, name)])
+
+
+def faults(rows: Sequence[tuple[Row, str]]) -> None:
+    """Files that need a person, each with its name, all in the same shape.
+
+    On a wide terminal file, code and words stand in columns, where that leaves the words enough room.
+    """
+    width = columns()
+    names = max((cell_len(name) for _, name in rows), default=0)
+    codes = max((len(row.code) for row, _ in rows), default=0)
+    beside = names + codes + 8
+    in_columns = sys.stdout.isatty() and width >= WIDE and width - beside >= LEAST_WORDS
+    for row, name in rows:
+        if in_columns:
+            _in_columns(row, padded(name, names), padded(row.code, codes), width - beside)
+        else:
+            _below(row, name, width)
+
+
+def _in_columns(row: Row, name: str, code: str, room: int) -> None:
+    seen, *more = _lines(row.seen, room)
+    say(f"{mark(row.ending, word=False)} {name}   {code}   {seen}")
+    margin = " " * (cell_len(name) + len(code) + 8)
+    for line in more:
+        say(f"{margin}{line}")
+    for number, line in enumerate(_lines(row.do, room - 2) if row.do else ()):
+        say(f"{margin}{arrow() if number == 0 else ' '} {strong(line)}")
+
+
+def _below(row: Row, name: str, width: int) -> None:
+    shape, short = mark(row.ending, word=False), shortened(name, width - len(row.code) - 6)
+    say(f"{shape} {ends(short, row.code, width - 2) if sys.stdout.isatty() else f'{short}  {row.code}'}")
     paragraph(row.seen, indent=2)
     if row.do:
         advice(row.do)

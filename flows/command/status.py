@@ -185,8 +185,7 @@ def _whole(summaries: Sequence[Summary]) -> None:
     for s in summaries:
         if s.supplement:
             show.paragraph(f"{show.one_line(s.batch)}: {show.one_line(phrases.supplement(s))}")
-        for row in (*s.attention, *s.waiting):
-            show.fault(row, row.file)
+        show.faults([(row, row.file) for row in (*s.attention, *s.waiting)])
         for row in s.notes:
             show.paragraph(f"{row.file}  {row.code}: {row.seen}", indent=2)
     show.say(phrases.needs(summaries))
@@ -199,8 +198,7 @@ def _needs(summaries: Sequence[Summary], inbox: Inbox) -> None:
     empty = f"{text('store-empty')} " if not summaries else ""
     nothing = not summaries and not inbox.refused
     show.say(f"{empty}{text('put-a-folder') if nothing else phrases.needs(summaries, len(inbox.refused))}")
-    for name, row in inbox.refused.items():
-        show.fault(row, name)
+    show.faults([(row, name) for name, row in inbox.refused.items()])
     if open_ := [s for s in summaries if s.needing]:
         show.say(f"{text('label-look')}: {result.status_of(open_[:1])}")
     if inbox.waiting:

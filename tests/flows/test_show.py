@@ -109,6 +109,36 @@ def test_a_fault_has_what_was_seen_and_what_to_do(monkeypatch: pytest.MonkeyPatc
     )
 
 
+@pytest.mark.parametrize("columns", [120, 140])
+def test_on_a_wide_terminal_all_faults_stand_in_the_same_columns(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+    out = screen(monkeypatch, terminal=True)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("NO_COLOR", "1")
+    rows = [
+        row("a.pdf", Ending.FAILED, "source-damaged", what="it ends early"),
+        row("hợp-đồng/hợp-đồng-2011.pdf", Ending.HELD, "source-encrypted"),
+    ]
+    show.faults([(one, one.file) for one in rows])
+    lines = out.text().splitlines()
+    assert max(map(len, lines)) <= columns
+    assert {line.index(said) for line in lines for said in ("The file", "→") if said in line} == {50}
+    assert lines[0].startswith(f"✕ {'a.pdf':26}   {'source-damaged':16}   The file is damaged: it ends early.")
+
+
+def test_where_names_leave_the_words_no_room_all_faults_have_them_below(monkeypatch: pytest.MonkeyPatch) -> None:
+    out = screen(monkeypatch, terminal=True)
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setenv("NO_COLOR", "1")
+    rows = [
+        row("a.pdf", Ending.FAILED, "source-damaged", what="it ends early"),
+        row("x" * 60 + ".pdf", Ending.HELD, "source-encrypted"),
+    ]
+    show.faults([(one, one.file) for one in rows])
+    lines = out.text().splitlines()
+    assert len([line for line in lines if line.startswith("  The file")]) == 2
+    assert lines[0] == f"✕ a.pdf{'source-damaged':>113}"
+
+
 def test_a_fault_without_utf8_is_ascii_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     out = screen(monkeypatch, "ascii")
     one = row("quý.pdf", Ending.FAILED, "source-damaged", what="it ends early")
