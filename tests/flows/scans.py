@@ -11,9 +11,11 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
+from tasks.tools.machine import CORES
 from tests.flows import kills
 
-SCANS, PAGES = 3, 2
+SCANS, PAGES = CORES + 2, 2
+"""One file more than are in hand at once."""
 UNTRUE = {"RUNNING", "PENDING", "CANCELLING"}
 """What no run may say when nothing goes on."""
 TEXT = "Căn cứ Luật Tổ chức Hội đồng nhân dân và Ủy ban nhân dân ngày 26 tháng 11 năm 2003. " * 40

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from flows.command.ahead import programs
+from tests.tasks.sip.test_batch import deepen
 
 
 @pytest.fixture
@@ -28,3 +30,14 @@ def test_where_there_is_no_file_nothing_is_started(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     assert programs([tmp_path]) == ()
     assert programs([tmp_path / "none"]) == ()
+
+
+def test_a_delivery_deeper_than_any_path_and_one_that_cannot_be_opened_promise_nothing_and_harm_nothing(
+    deliveries: Path,
+) -> None:
+    (deliveries / "a" / "deep").mkdir()
+    deepen(deliveries / "a" / "deep", 1300)
+    try:
+        assert programs([deliveries / "a", Path("/proc/1/task/none")]) == ("siegfried", "verapdf")
+    finally:
+        subprocess.run(["rm", "-rf", deliveries / "a" / "deep"], check=True)  # shutil recurses
