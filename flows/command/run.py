@@ -6,6 +6,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -26,9 +27,11 @@ from tasks.premis.log import check_clock
 from tasks.report import phrases
 from tasks.report.stops import is_the_machines
 from tasks.report.summary import Summary, by_batch
+from tasks.sip.batch import Batch, in_inbox
 from tasks.sip.named import named
 from tasks.sip.naming import told as as_told
 from tasks.sip.refusal import Refused
+from tasks.store.ocfl import Store
 from tasks.tools.machine import fit
 from tasks.words import text
 
@@ -75,7 +78,7 @@ def run(
         return nightly.nightly(return_state=True)
 
     title = _title(wanted or [text("ready-in-inbox")], policy)
-    needs = ahead.programs([one.path for one in found] or [home.inbox])
+    needs = ahead.programs(_new(home, found or in_inbox(home.inbox)))
     _finish(home, start, title, progressing.STAGES, needs, json=json)
 
 
@@ -163,6 +166,12 @@ def _ready(policy: str) -> Home:
     check_clock(home.log)
     check_store(home)
     return home
+
+
+def _new(home: Home, batches: Sequence[Batch]) -> list[Path]:
+    """Those that the store does not have; of the others there is mostly nothing to do."""
+    store = Store(home.store)
+    return [one.path for one in batches if not store.object_path(one.aip).exists()]
 
 
 def _title(names: Sequence[str], policy: str) -> str:

@@ -157,7 +157,7 @@ def faults(rows: Sequence[tuple[Row, str]]) -> None:
 
     On a wide terminal file, code and words stand in columns, where that leaves the words enough room.
     """
-    width = columns()
+    width, rows = columns(), [(row, visible(name)) for row, name in rows]
     names = max((cell_len(name) for _, name in rows), default=0)
     codes = max((len(row.code) for row, _ in rows), default=0)
     beside = names + codes + 8

@@ -128,18 +128,14 @@ class Door:
 
         It takes seconds. What does not start is asked for again by whoever needs it, and told to them.
         """
-        cold: list[_Slot] = []
-        warm: list[_Slot] = []
-        with contextlib.suppress(queue.Empty):
-            while True:
-                slot = self._free.get_nowait()
-                (warm if slot.sandbox else cold).append(slot)
-        for slot in warm:
-            self._free.put(slot)
-        for slot in cold:
-            with contextlib.suppress(Trouble, SandboxGone, OSError):
-                self._started(slot)
-            self._free.put(slot)
+        while (slot := self._cold()) is not None:
+            try:
+                with contextlib.suppress(Trouble, SandboxGone, OSError):
+                    self._started(slot)
+            finally:
+                self._free.put(slot)
+            if slot.sandbox is None:
+                return
         for kind in kinds:
             with contextlib.suppress(Trouble, RuntimeError, OSError):
                 self._all_residents().ahead(kind)
@@ -234,6 +230,18 @@ class Door:
                     self._work, cores=self._cores, options=self._options, floor=self.floor, jobs=self._at_work
                 )
             return self._residents
+
+    def _cold(self) -> _Slot | None:
+        """A free slot whose zygote was not started yet, to be put back; the others stay for whoever has a job."""
+        taken: list[_Slot] = []
+        with contextlib.suppress(queue.Empty):
+            while True:
+                taken.append(self._free.get_nowait())
+        cold = next((slot for slot in taken if slot.sandbox is None), None)
+        for slot in reversed(taken):
+            if slot is not cold:
+                self._free.put(slot)
+        return cold
 
     def _at_work(self) -> int:
         """How many sealed calls are going on."""

@@ -233,8 +233,8 @@ def seccomp(program: bytes) -> None:
 def use_large_pages(maps: Path = Path("/proc/self/maps")) -> int:
     """Put our own memory into pages of 2 MiB where that can be done; returns how many bytes lie in such pages now.
 
-    A fork copies one entry for each page, so that of a process with large pages takes half the time (madvise(2),
-    MADV_COLLAPSE, since Linux 6.1). What the kernel does not do is left as it is.
+    A fork copies one entry for each page, so that of a process with large pages takes less: 7 instead of 11 ms of CPU
+    for a zygote of ours (madvise(2), MADV_COLLAPSE, since Linux 6.1). What the kernel does not do is left as it is.
     """
     _LIBC.madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
     done = 0

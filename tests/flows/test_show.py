@@ -125,6 +125,19 @@ def test_on_a_wide_terminal_all_faults_stand_in_the_same_columns(monkeypatch: py
     assert lines[0].startswith(f"✕ {'a.pdf':26}   {'source-damaged':16}   The file is damaged: it ends early.")
 
 
+@pytest.mark.parametrize("columns", [80, 140])
+def test_a_faults_name_begins_no_line_and_no_colour_on_any_terminal(
+    monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    out = screen(monkeypatch, terminal=True)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("NO_COLOR", "1")
+    one = row("a\n\x1b[31mb.pdf", Ending.FAILED, "source-damaged", what="it ends early")
+    show.faults([(one, one.file)])
+    assert "\x1b" not in out.text()
+    assert out.text().startswith("✕ a\\u000a\\u001b[31mb.pdf ")
+
+
 def test_where_names_leave_the_words_no_room_all_faults_have_them_below(monkeypatch: pytest.MonkeyPatch) -> None:
     out = screen(monkeypatch, terminal=True)
     monkeypatch.setenv("COLUMNS", "120")
